@@ -1,0 +1,1 @@
+"""Methods that SDS-IQA is compared with, one a file."""

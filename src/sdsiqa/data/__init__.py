@@ -1,0 +1,1 @@
+"""From a benchmark's table to batches of crops."""

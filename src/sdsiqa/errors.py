@@ -1,0 +1,55 @@
+"""Every error that `sdsiqa` raises for a person to read.
+
+```text
+SdsiqaError
+├── BenchmarkNotFoundError  (FileNotFoundError)  what was looked for, where, and the address to get it from
+├── BenchmarkMismatchError  (ValueError)         which row, found what, expected what
+├── SplitLeakError          (ValueError)         which content is on both sides
+├── ImageError              (ValueError)         which file, and why it cannot be used
+├── MapNotFoundError        (FileNotFoundError)  which saliency map, and the command that makes it
+├── RunMismatchError        (ValueError)         which setting differs from the run folder's, and the way out
+├── CheckpointError         (ValueError)         which file, what is wrong with it, and the way out
+├── WeightsNotFoundError    (FileNotFoundError)  which file, and the command that makes it
+└── MissingExtraError       (ImportError)        which optional package, and the install line
+```
+"""
+
+
+class SdsiqaError(Exception):
+    """Base of all errors whose message is meant for the user."""
+
+
+class BenchmarkNotFoundError(SdsiqaError, FileNotFoundError):
+    """A benchmark's folder or label file is not where it was looked for."""
+
+
+class BenchmarkMismatchError(SdsiqaError, ValueError):
+    """A benchmark's content is not what its authors ship."""
+
+
+class SplitLeakError(SdsiqaError, ValueError):
+    """A content stands on two sides of a split, or a part is empty."""
+
+
+class ImageError(SdsiqaError, ValueError):
+    """A file is no image that can be scored."""
+
+
+class MapNotFoundError(SdsiqaError, FileNotFoundError):
+    """A stored saliency map is missing."""
+
+
+class RunMismatchError(SdsiqaError, ValueError):
+    """A run folder belongs to another configuration or to other data."""
+
+
+class CheckpointError(SdsiqaError, ValueError):
+    """A checkpoint cannot be used."""
+
+
+class WeightsNotFoundError(SdsiqaError, FileNotFoundError):
+    """A file of pretrained weights is missing."""
+
+
+class MissingExtraError(SdsiqaError, ImportError):
+    """An optional package is needed and not installed."""

@@ -1,0 +1,134 @@
+"""The one reader and writer of images.
+
+Decided here, once for everyone: colours are RGB, 8 bits, in the orientation that EXIF asks for (raters saw pictures
+upright); 16 bits are scaled to 8; transparency is laid over white; grey becomes RGB. A file that a decoder would only
+patch up (cut off in the middle) is refused, because a grey lower half is another image.
+"""
+
+import os
+import struct
+import uuid
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdsiqa.errors import ImageError
+
+SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2"})
+"""Lower-case suffixes of files that are looked for in a folder of images."""
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file.
+
+    Args:
+        path: File in a format that OpenCV decodes.
+
+    Returns:
+        RGB pixels, `(H, W, 3)` uint8 in 0 … 255.
+
+    Raises:
+        ImageError: The file is missing, empty, cut off, or no image.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file.
+
+    Args:
+        data: Content of the file.
+        name: What errors call it.
+
+    Returns:
+        RGB pixels, `(H, W, 3)` uint8 in 0 … 255.
+
+    Raises:
+        ImageError: As `read_image`.
+    """
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    if _is_cut_off(data):
+        raise ImageError(f"{name}: the file is truncated; copy or download it again")
+    buffer = np.frombuffer(data, np.uint8)
+    is_png_or_tiff = data[:4] in (b"\x89PNG", b"II*\x00", b"MM\x00*") or data[8:12] == b"WEBP"
+    try:
+        # only these formats carry transparency or 16 bits; IMREAD_UNCHANGED would ignore the EXIF orientation of others
+        flag = cv2.IMREAD_UNCHANGED if is_png_or_tiff else cv2.IMREAD_COLOR_RGB
+        image = cv2.imdecode(buffer, flag)
+    except cv2.error as error:
+        raise ImageError(f"{name}: cannot be decoded ({error.err})") from error
+    if image is None:
+        raise ImageError(f"{name}: is not an image that OpenCV can decode")
+    return _to_rgb8(image, name) if is_png_or_tiff else np.asarray(image, np.uint8)
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an image beside its place, then move it there: a reader never sees half a file.
+
+    Args:
+        path: Where to write; the suffix chooses the format.
+        image: RGB `(H, W, 3)` or grey `(H, W)`, uint8 (or uint16 for grey PNG).
+
+    Raises:
+        ImageError: OpenCV cannot write this format.
+    """
+    pixels = image[..., ::-1] if image.ndim == 3 else image  # OpenCV writes BGR
+    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels))
+    if not done:
+        raise ImageError(f"{path}: OpenCV cannot write {path.suffix!r} files")
+    write_bytes(path, data.tobytes())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically, making its folder: beside its place first, then renamed.
+
+    Args:
+        path: Where the file ends up.
+        data: Its content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _to_rgb8(image: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+    """Bring what OpenCV decoded unchanged to RGB with 8 bits."""
+    if image.dtype == np.uint16:
+        image = np.rint(image / 257).astype(np.uint8)  # 65535 / 257 = 255
+    if image.dtype != np.uint8:
+        raise ImageError(f"{name}: has {image.dtype} pixels; expected 8 or 16 bits per channel")
+    if image.ndim == 2:
+        return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB).astype(np.uint8, copy=False)
+    if image.shape[2] == 4:
+        colour = image[..., 2::-1].astype(np.float32)
+        alpha = image[..., 3:].astype(np.float32) / 255
+        return np.rint(colour * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    if image.shape[2] != 3:
+        raise ImageError(f"{name}: has {image.shape[2]} channels; expected 1, 3 or 4")
+    return np.ascontiguousarray(image[..., ::-1], np.uint8)
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Say whether a JPEG, PNG or BMP file lacks its end; decoders fill the rest with grey and report success."""
+    if data[:2] == b"\xff\xd8":  # entropy-coded data cannot hold either marker; a thumbnail's come before the scan
+        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    if data[:4] == b"\x89PNG":
+        return b"IEND" not in data[-4096:]
+    if data[:2] == b"BM" and len(data) >= 6:
+        size = int(struct.unpack_from("<I", data, 2)[0])
+        return len(data) < size
+    return False

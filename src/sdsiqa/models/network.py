@@ -1,0 +1,28 @@
+"""What every quality network promises."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+
+class QualityNetwork(nn.Module, ABC):
+    """Maps the inputs it names to one score per image, higher for better quality."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("image",)
+    """Fields of a sample, in the order of `forward`."""
+
+    forward: Callable[..., Tensor]
+    """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""
+
+    @abstractmethod
+    def pretrained_parts(self) -> list[nn.Module]:
+        """Parts that start from pretrained weights: trained at a lower rate, loaded by `load_pretrained`."""
+
+    def load_pretrained(self) -> None:
+        """Load the weights that the parts name. Called once before fitting, never when a checkpoint is opened."""
+        for part in self.pretrained_parts():
+            load = getattr(part, "load_pretrained", None)
+            if callable(load):
+                load()
