@@ -1,0 +1,256 @@
+"""The one shape of a benchmark: facts about it, a reader of its authors' files, and the checked table of its images."""
+
+import hashlib
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sdsiqa.benchmarks.tree import Located, Tree, complaints, find_root, locate
+from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SdsiqaError
+from sdsiqa.images import read_image
+
+logger = logging.getLogger(__name__)
+
+COLUMNS: dict[str, Any] = {
+    "image": None,
+    "mos": None,
+    "quality": None,
+    "content": None,
+    "reference": "",
+    "distortion": "",
+    "level": -1,
+    "split": "",
+    "mos_std": np.nan,
+    "training_only": False,
+}
+"""Columns of a table in order, each with the value that stands where a benchmark has nothing to say; None: required."""
+
+SUBSET = "SDSIQA_TEST_SUBSET"
+"""Environment variable of the tests: with 1, a benchmark may have fewer images than its authors' release."""
+
+
+class Benchmark(ABC):
+    """Images with opinion scores, read from what their authors ship.
+
+    Args:
+        root: Folder the authors' archive was unpacked to, or the folder that holds it.
+        short_side: Resize every image so that its short side has this many pixels; None keeps the authors' size.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    mos_range: ClassVar[tuple[float, float]]
+    higher_is_better: ClassVar[bool] = True
+    size: ClassVar[int | None] = None
+    contents: ClassVar[int | None] = None
+    url: ClassVar[str]
+    label_files: ClassVar[tuple[str, ...]] = ()
+    """Any of these marks the root; none: the root is taken as given."""
+    any_case: ClassVar[bool] = False
+    """Whether copies of this benchmark are known to differ in the letter case of names."""
+
+    def __init__(self, root: Path, short_side: int | None = None) -> None:
+        if short_side is not None and short_side < 1:
+            raise ValueError(
+                f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size"
+            )
+        self._given = Path(root).expanduser()
+        self.short_side = short_side
+
+    @cached_property
+    def root(self) -> Path:
+        """The authors' folder: the given one, or the one folder in it that holds the label file.
+
+        Raises:
+            BenchmarkNotFoundError: Neither holds a label file.
+            BenchmarkMismatchError: Several folders hold one.
+        """
+        return find_root(self._given, self.label_files, self.title, self._remedy())
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The files of the root."""
+        return Tree(self.root)
+
+    @abstractmethod
+    def read(self) -> pd.DataFrame:
+        """Read the authors' files.
+
+        Returns:
+            One row per image of the rating study, in file order: `image` (path below the root), `mos`, `content`, and
+            what there is of `reference`, `distortion`, `level`, `split`, `mos_std`, `training_only`.
+        """
+
+    def labels(self) -> pd.DataFrame:
+        """Return the table, checked but for the existence of the images: it needs the label files only.
+
+        Returns:
+            As `table`, with the names of the label file.
+
+        Raises:
+            BenchmarkNotFoundError: No label file.
+            BenchmarkMismatchError: It is not the authors': row, what was found, what was expected.
+        """
+        return self._labels
+
+    @cached_property
+    def _labels(self) -> pd.DataFrame:
+        with self._reading("the label files"):
+            table = self.read().reset_index(drop=True)
+            table["mos"] = table["mos"].astype(np.float64)
+        self._check(table)
+        low, high = self.scale(table["mos"].to_numpy())
+        quality = (table["mos"] - low) / (high - low)
+        table["quality"] = (quality if self.higher_is_better else 1 - quality).clip(0, 1)
+        for column, absent in COLUMNS.items():
+            if column not in table:
+                table[column] = absent
+        return table[list(COLUMNS)].astype({"level": np.int64, "mos_std": np.float64, "training_only": bool})
+
+    def located(self) -> Located:
+        """Look for every listed image and reference on disk."""
+        labels = self.labels()
+        references = [name for name in labels["reference"].unique() if name]
+        return locate(self.tree, [*labels["image"], *references])
+
+    def table(self) -> pd.DataFrame:
+        """Return the checked table of this benchmark; it is shared: do not change it.
+
+        Returns:
+            In file order: `image` and `reference` (paths below `root` as on disk, reference `""` without one), `mos` on
+            the authors' scale, `quality` in [0, 1], higher is better, `content`, `distortion` (`""` for authentic
+            ones), `level` (-1 without one), `split` (`train`, `val`, `test`, or `""` without an official one),
+            `mos_std` (NaN without one), `training_only`.
+
+        Raises:
+            BenchmarkNotFoundError: Label files or images are not where they belong.
+            BenchmarkMismatchError: They are not what the authors ship.
+        """
+        return self._table
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        labels, located = self.labels(), self.located()
+        messages = complaints(self.tree, located, self.url, self.any_case)
+        if messages:
+            kind = BenchmarkNotFoundError if located.missing else BenchmarkMismatchError
+            raise kind(f"{self.title}: {messages[0]}")
+        paths = located.paths | {"": ""}
+        return labels.assign(image=labels["image"].map(paths), reference=labels["reference"].map(paths))
+
+    def data_version(self) -> str:
+        """Return 16 hexadecimal digits that name the annotation content, whatever the row order or the root."""
+        columns = ["image", "mos", "content", "reference", "distortion", "level", "split"]
+        rows = sorted(repr(tuple(row)) for row in self.labels()[columns].to_numpy(dtype=object).tolist())
+        return hashlib.sha256("\n".join([self.name, *rows]).encode()).hexdigest()[:16]
+
+    def load(self, image: str) -> NDArray[np.uint8]:
+        """Read an image or a reference, at the size this benchmark is defined with.
+
+        Args:
+            image: Path below the root, as the table has it.
+
+        Returns:
+            RGB pixels, `(H, W, 3)` uint8 in 0 … 255; with `short_side`, min(H, W) equals it.
+        """
+        pixels = read_image(self.root / image)
+        short = min(pixels.shape[:2])
+        if self.short_side is None or short == self.short_side:
+            return pixels
+        height, width = (max(self.short_side, round(side * self.short_side / short)) for side in pixels.shape[:2])
+        how = cv2.INTER_AREA if self.short_side < short else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(pixels, (width, height), interpolation=how), np.uint8)
+
+    def scale(self, mos: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the fixed ends of the authors' scale; a benchmark that ships two scales tells them apart by `mos`.
+
+        Args:
+            mos: All scores, `(N,)`, on the authors' scale.
+        """
+        return self.mos_range
+
+    def to_mos(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring scores back to the authors' scale and direction.
+
+        Args:
+            quality: Any shape, in [0, 1], higher is better.
+        """
+        low, high = self.scale(self.labels()["mos"].to_numpy())
+        return low + quality * (high - low) if self.higher_is_better else high - quality * (high - low)
+
+    def file(self, *names: str) -> Path:
+        """Return the first of some files that exists.
+
+        Args:
+            names: Alternatives, as paths below the root.
+
+        Raises:
+            BenchmarkNotFoundError: None does.
+        """
+        path = self.tree.first(names, self.any_case)
+        if path is None:
+            raise BenchmarkNotFoundError(f"{self.title}: {self.tree.absence(names)}; {self._remedy()}")
+        return self.root / path
+
+    def check_count(self, found: int, expected: int, what: str) -> None:
+        """Refuse a count that is not the release's, except that tests may work on fewer (`SDSIQA_TEST_SUBSET=1`).
+
+        Args:
+            found: What was counted.
+            expected: What the authors ship.
+            what: What is counted, in the plural.
+        """
+        if found == expected:
+            return
+        if os.environ.get(SUBSET) == "1" and 0 < found < expected:
+            logger.warning("%s: %d of %d %s ACCEPTED because %s=1", self.title, found, expected, what, SUBSET)
+            return
+        raise BenchmarkMismatchError(f"{self.title}: found {found} {what}; expected {expected}; {self._remedy()}")
+
+    def _check(self, table: pd.DataFrame) -> None:
+        bad = table.index[~np.isfinite(table["mos"])]
+        if len(bad):
+            raise BenchmarkMismatchError(self._row(table, bad, "score is {mos!r}; expected a finite number"))
+        low, high = self.scale(table["mos"].to_numpy())
+        bad = table.index[(table["mos"] < low - 1e-3) | (table["mos"] > high + 1e-3)]
+        if len(bad):
+            raise BenchmarkMismatchError(self._row(table, bad, f"score is {{mos!r}}; expected {low:g} … {high:g}"))
+        bad = table.index[table["image"].str.lower().duplicated()]
+        if len(bad):
+            raise BenchmarkMismatchError(self._row(table, bad, "is listed a second time; expected each image once"))
+        if self.size is not None:
+            self.check_count(len(table), self.size, "images in the label file")
+        if self.contents is not None:
+            self.check_count(table["content"].nunique(), self.contents, "contents in the label file")
+
+    def _row(self, table: pd.DataFrame, bad: "pd.Index[int]", text: str) -> str:
+        row = table.loc[bad[0]]
+        more = f" ({len(bad) - 1} more rows like it)" if len(bad) > 1 else ""
+        told = text.format(mos=float(table["mos"].loc[bad[0]]))
+        return f"{self.title}: row {bad[0] + 1} ({row['image']!r}) {told}{more}; {self._remedy()}"
+
+    def _remedy(self) -> str:
+        return f"take the authors' release from {self.url}"
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn what a parser says about a damaged or foreign label file into a sentence that names the benchmark."""
+        try:
+            yield
+        except SdsiqaError:
+            raise
+        except Exception as error:  # MAT, XLS, XLSX and CSV readers each raise a dozen types of their own
+            reason = f"column {error} is missing" if isinstance(error, KeyError) else f"{error}"
+            raise BenchmarkMismatchError(
+                f"{self.title}: {what} in {self.root} cannot be read ({reason}); {self._remedy()}"
+            ) from error
