@@ -4,8 +4,6 @@ import hashlib
 import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,25 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sdsiqa.benchmarks.labels import COLUMNS, check_rows, read_mat, reading
 from sdsiqa.benchmarks.tree import Located, Tree, complaints, find_root, locate
-from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SdsiqaError
+from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import read_image
 
 logger = logging.getLogger(__name__)
-
-COLUMNS: dict[str, Any] = {
-    "image": None,
-    "mos": None,
-    "quality": None,
-    "content": None,
-    "reference": "",
-    "distortion": "",
-    "level": -1,
-    "split": "",
-    "mos_std": np.nan,
-    "training_only": False,
-}
-"""Columns of a table in order, each with the value that stands where a benchmark has nothing to say; None: required."""
 
 SUBSET = "SDSIQA_TEST_SUBSET"
 """Environment variable of the tests: with 1, a benchmark may have fewer images than its authors' release."""
@@ -75,7 +60,12 @@ class Benchmark(ABC):
             BenchmarkNotFoundError: Neither holds a label file.
             BenchmarkMismatchError: Several folders hold one.
         """
-        return find_root(self._given, self.label_files, self.title, self._remedy())
+        return find_root(self._given, self.label_files, self.title, self.remedy)
+
+    @property
+    def remedy(self) -> str:
+        """The end of an error message: where the right files are."""
+        return f"take the authors' release from {self.url}"
 
     @cached_property
     def tree(self) -> Tree:
@@ -105,11 +95,15 @@ class Benchmark(ABC):
 
     @cached_property
     def _labels(self) -> pd.DataFrame:
-        with self._reading("the label files"):
+        with reading(self.title, self.root, self.remedy):
             table = self.read().reset_index(drop=True)
             table["mos"] = table["mos"].astype(np.float64)
-        self._check(table)
-        low, high = self.scale(table["mos"].to_numpy())
+            low, high = self.scale(table["mos"].to_numpy())
+        check_rows(table, (low, high), self.title, self.remedy)
+        if self.size is not None:
+            self.check_count(len(table), self.size, "images in the label file")
+        if self.contents is not None:
+            self.check_count(table["content"].nunique(), self.contents, "contents in the label file")
         quality = (table["mos"] - low) / (high - low)
         table["quality"] = (quality if self.higher_is_better else 1 - quality).clip(0, 1)
         for column, absent in COLUMNS.items():
@@ -199,8 +193,17 @@ class Benchmark(ABC):
         """
         path = self.tree.first(names, self.any_case)
         if path is None:
-            raise BenchmarkNotFoundError(f"{self.title}: {self.tree.absence(names)}; {self._remedy()}")
+            raise BenchmarkNotFoundError(f"{self.title}: {self.tree.absence(names)}; {self.remedy}")
         return self.root / path
+
+    def read_mat(self, name: str, *keys: str) -> dict[str, NDArray[Any]]:
+        """Read variables of a MATLAB file, flattened.
+
+        Args:
+            name: Path below the root.
+            keys: Variables it must hold.
+        """
+        return read_mat(self.file(name), *keys)
 
     def check_count(self, found: int, expected: int, what: str) -> None:
         """Refuse a count that is not the release's, except that tests may work on fewer (`SDSIQA_TEST_SUBSET=1`).
@@ -215,42 +218,4 @@ class Benchmark(ABC):
         if os.environ.get(SUBSET) == "1" and 0 < found < expected:
             logger.warning("%s: %d of %d %s ACCEPTED because %s=1", self.title, found, expected, what, SUBSET)
             return
-        raise BenchmarkMismatchError(f"{self.title}: found {found} {what}; expected {expected}; {self._remedy()}")
-
-    def _check(self, table: pd.DataFrame) -> None:
-        bad = table.index[~np.isfinite(table["mos"])]
-        if len(bad):
-            raise BenchmarkMismatchError(self._row(table, bad, "score is {mos!r}; expected a finite number"))
-        low, high = self.scale(table["mos"].to_numpy())
-        bad = table.index[(table["mos"] < low - 1e-3) | (table["mos"] > high + 1e-3)]
-        if len(bad):
-            raise BenchmarkMismatchError(self._row(table, bad, f"score is {{mos!r}}; expected {low:g} … {high:g}"))
-        bad = table.index[table["image"].str.lower().duplicated()]
-        if len(bad):
-            raise BenchmarkMismatchError(self._row(table, bad, "is listed a second time; expected each image once"))
-        if self.size is not None:
-            self.check_count(len(table), self.size, "images in the label file")
-        if self.contents is not None:
-            self.check_count(table["content"].nunique(), self.contents, "contents in the label file")
-
-    def _row(self, table: pd.DataFrame, bad: "pd.Index[int]", text: str) -> str:
-        row = table.loc[bad[0]]
-        more = f" ({len(bad) - 1} more rows like it)" if len(bad) > 1 else ""
-        told = text.format(mos=float(table["mos"].loc[bad[0]]))
-        return f"{self.title}: row {bad[0] + 1} ({row['image']!r}) {told}{more}; {self._remedy()}"
-
-    def _remedy(self) -> str:
-        return f"take the authors' release from {self.url}"
-
-    @contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
-        """Turn what a parser says about a damaged or foreign label file into a sentence that names the benchmark."""
-        try:
-            yield
-        except SdsiqaError:
-            raise
-        except Exception as error:  # MAT, XLS, XLSX and CSV readers each raise a dozen types of their own
-            reason = f"column {error} is missing" if isinstance(error, KeyError) else f"{error}"
-            raise BenchmarkMismatchError(
-                f"{self.title}: {what} in {self.root} cannot be read ({reason}); {self._remedy()}"
-            ) from error
+        raise BenchmarkMismatchError(f"{self.title}: found {found} {what}; expected {expected}; {self.remedy}")

@@ -73,7 +73,8 @@ class Tree:
         """
         wanted = " or ".join(repr(name) for name in names)
         if not self.root.is_dir():
-            return f"{self.root} {'is not a folder' if self.root.exists() else 'does not exist'}; looked there for {wanted}"
+            what = "is not a folder" if self.root.exists() else "does not exist"
+            return f"{self.root} {what}; looked there for {wanted}"
         close = self.first(names, any_case=True)
         hint = "" if close is None else f"; {close!r} differs in letter case: give it back its authors' name"
         return f"{wanted} not found in {self.root}, which holds {self.contents()}{hint}"

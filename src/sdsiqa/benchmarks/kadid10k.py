@@ -1,0 +1,55 @@
+"""KADID-10k [Lin, Hosu, Saupe, QoMEX 2019]: 10 125 images of 81 references, 25 distortions, 5 levels."""
+
+import pandas as pd
+
+from sdsiqa.benchmarks.benchmark import Benchmark
+
+NAMES = (
+    "Gaussian blur, lens blur, motion blur, colour diffusion, colour shift, colour quantisation, colour saturation 1, "
+    "colour saturation 2, JPEG2000, JPEG, white noise, white noise in colour component, impulse noise, "
+    "multiplicative noise, denoise, brighten, darken, mean shift, jitter, non-eccentricity patch, pixelate, "
+    "quantisation, colour block, high sharpen, contrast change"
+)
+TYPES = NAMES.split(", ")
+
+
+class KADID10k(Benchmark):
+    """KADID-10k: scores of 1 to 5 in a column called dmos, where higher is better all the same.
+
+    Levels of mean shift and contrast change are not ordered by severity. The column `var` is left out: whether it is a
+    variance or a deviation is not known.
+
+    Expected files: `dmos.csv` (dist_img, ref_img, dmos, var), or else `names_with_mos.txt` ("name score" without a
+    header); `images/I01.png` … and `images/IRR_TT_LL.png`.
+
+    Args:
+        root: The folder `kadid10k`, or the one that holds it.
+        short_side: Resize every image so that its short side has this many pixels; None keeps the authors' size.
+    """
+
+    name = "kadid10k"
+    title = "KADID-10k"
+    mos_range = (1.0, 5.0)
+    size = 10_125
+    contents = 81
+    url = "https://database.mmsp-kn.de/kadid-10k-database.html"
+    label_files = ("dmos.csv", "names_with_mos.txt")
+
+    def read(self) -> pd.DataFrame:
+        """Read the scores; type and level stand in the names."""
+        path = self.file(*self.label_files)
+        if path.suffix == ".csv":
+            labels = pd.read_csv(path)
+        else:
+            labels = pd.read_csv(path, sep=r"\s+", header=None, names=["dist_img", "dmos"])
+        parts = labels["dist_img"].str.extract(r"^(?P<content>I\d\d)_(?P<type>\d\d)_(?P<level>\d\d)\.png$")
+        return pd.DataFrame(
+            {
+                "image": "images/" + labels["dist_img"],
+                "mos": labels["dmos"],
+                "content": parts["content"],
+                "reference": "images/" + parts["content"] + ".png",
+                "distortion": [TYPES[int(number) - 1] for number in parts["type"]],
+                "level": parts["level"].astype(int),
+            }
+        )
