@@ -1,0 +1,68 @@
+# Every job of the project, one target each; CI and pre-commit call these, so there is one list.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# exact versions of everything: the published numbers were made with them; empty takes the newest that pyproject allows
+CONSTRAINTS ?= constraints.txt
+DATA ?=
+GPUS ?=
+ARGS ?=
+SPLITS ?= 0 1 2
+# glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
+export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
+export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
+
+.PHONY: help install demo test check format bench results image clean
+.PHONY: train-demo train-live train-csiq train-tid2013 train-kadid10k train-livec train-koniq10k train-spaq train-flive train-bid
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  make train-BENCHMARK       Train on live csiq tid2013 kadid10k livec koniq10k spaq flive bid demo, then test;'
+	@echo '                             DATA=folder of the benchmark  GPUS=devices  ARGS="more for sdsiqa fit"'
+
+install: $(VENV)/.installed  ## Install into .venv; does nothing the second time
+
+# torch and torchvision must come from one build: the constraints name both exactly, and their import is tried
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev]'
+	@$(BIN)/python -W ignore -c 'import torch, torchvision, timm, lightning' || { \
+	  echo 'torch and torchvision do not fit together: remove $(VENV) and run make install again' >&2; exit 1; }
+	@touch $@
+
+demo: install  ## Make the Demo benchmark, train SDS-IQA on three splits, test, print a table
+	@for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done
+	@$(BIN)/sdsiqa table runs/demo-*
+
+test: install  ## Run the tests, offline
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install  ## Lint, formatting, types, import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## Measure speed and memory side by side, into results/bench.json
+	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+train-%: install
+	@echo 'training on $*: configs/train/$*.yaml$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
+	$(BIN)/sdsiqa fit -c configs/train/$*.yaml \
+	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)
+
+results: install  ## Write the README's tables from results/
+	$(BIN)/sdsiqa table --readme README.md results/livec
+
+image: ## Build the container image
+	docker build --tag sdsiqa .
+
+clean:  ## Remove what tools leave behind; runs and data stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage dist
+	find src tests -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,39 @@
+"""Every test runs without a network, and from the same seeds."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("WANDB_MODE", "offline")
+os.environ["WANDB_SILENT"] = "true"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+_connect = socket.socket.connect
+
+
+def _refuse(self: socket.socket, address: Any) -> None:
+    """Let a process talk to itself and to its machine; refuse all else."""
+    if self.family == socket.AF_UNIX or (isinstance(address, tuple) and str(address[0]) in ("127.0.0.1", "::1", "localhost")):
+        return _connect(self, address)
+    raise RuntimeError(f"a test wants to reach {address!r}: tests run without a network")
+
+
+socket.socket.connect = _refuse  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Seed what tests draw from, and keep one test's seed variable from the next."""
+    monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
+    np.random.seed(0)  # noqa: NPY002 - libraries under test may use the old generator
+    try:
+        import torch
+
+        torch.manual_seed(0)
+    except ImportError:
+        pass
+    yield
