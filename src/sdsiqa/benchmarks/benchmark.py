@@ -41,6 +41,8 @@ class Benchmark(ABC):
     url: ClassVar[str]
     label_files: ClassVar[tuple[str, ...]] = ()
     """Any of these marks the root; none: the root is taken as given."""
+    official_files: ClassVar[tuple[str, ...]] = ()
+    """Files without which there is no official split, for the message that says so."""
     any_case: ClassVar[bool] = False
     """Whether copies of this benchmark are known to differ in the letter case of names."""
 

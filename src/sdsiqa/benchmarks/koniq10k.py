@@ -31,6 +31,7 @@ class KonIQ10k(Benchmark):
     size = 10_073
     url = "https://database.mmsp-kn.de/koniq-10k-database.html"
     label_files = ("koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv")
+    official_files = label_files[:1]
 
     def read(self) -> pd.DataFrame:
         """Read scores and, where the file has it, the official split."""
@@ -43,7 +44,7 @@ class KonIQ10k(Benchmark):
                 "content": labels["image_name"],
             }
         )
-        if "SD" in labels and "MOS_zscore" not in labels:
+        if "SD" in labels and table["mos"].max() <= 5:  # it is the deviation of the grades 1 to 5 in either file
             table["mos_std"] = labels["SD"]
         if "set" in labels:
             table["split"] = labels["set"].map(PARTS)

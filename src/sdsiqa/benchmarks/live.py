@@ -57,4 +57,4 @@ class LIVE(Benchmark):
                 "mos_std": std,
             }
         )
-        return table.loc[orgs != 1]
+        return table.loc[np.asarray(orgs != 1, bool)]

@@ -1,0 +1,237 @@
+"""Which images train, which choose the epoch, and which are read once: by content, disjoint, the same everywhere."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SplitLeakError
+from sdsiqa.images import write_bytes
+
+PARTS = ("train", "val", "test")
+NUMBERED = 10
+"""How many numbered splits a benchmark has: 0 to 9."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The three parts of a benchmark.
+
+    Args:
+        benchmark: The benchmark's name.
+        name: `0` … `9`, `official`, or publisher and number, such as `arniqa-3`.
+        unit: What is kept together: `content` where images share one, else `image`.
+        train: Rows of the table that train, ascending.
+        val: Rows that choose the epoch, ascending.
+        test: Rows that are read once, ascending.
+        sha256: Hash of benchmark, name and the image names of each part, whatever their order or letter case.
+    """
+
+    benchmark: str
+    name: str
+    unit: str
+    train: tuple[int, ...]
+    val: tuple[int, ...]
+    test: tuple[int, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, benchmark: str, name: str, table: pd.DataFrame, parts: Mapping[str, Iterable[int]]) -> Self:
+        """Build a split from its rows and refuse a leak.
+
+        Args:
+            benchmark: The benchmark's name.
+            name: The split's name.
+            table: The benchmark's table.
+            parts: Rows of `train`, `val` and `test`.
+
+        Raises:
+            SplitLeakError: As `check_split`.
+        """
+        rows = {part: tuple(sorted(int(row) for row in parts[part])) for part in PARTS}
+        images = {part: sorted(table["image"].iloc[list(rows[part])].str.lower()) for part in PARTS}
+        content = json.dumps({"benchmark": benchmark, "name": name, **images}, sort_keys=True)
+        unit = "content" if _contents(table).duplicated().any() else "image"
+        split = cls(benchmark, name, unit, **rows, sha256=hashlib.sha256(content.encode()).hexdigest())
+        check_split(split, table)
+        return split
+
+    def rows(self, part: str) -> tuple[int, ...]:
+        """Return the rows of `train`, `val` or `test`.
+
+        Args:
+            part: Its name.
+        """
+        return {"train": self.train, "val": self.val, "test": self.test}[part]
+
+    def save(self, path: Path, table: pd.DataFrame) -> None:
+        """Write names and counts as JSON, atomically.
+
+        Args:
+            path: Where to.
+            table: The benchmark's table.
+        """
+        document: dict[str, object] = {key: getattr(self, key) for key in ("benchmark", "name", "unit", "sha256")}
+        for part in PARTS:
+            chosen = table.iloc[list(self.rows(part))]
+            images, contents = chosen["image"].tolist(), sorted(chosen["content"].unique())
+            counts = {"images": len(images), "contents": len(contents)}
+            document[part] = {"counts": counts, "contents": contents, "images": images}
+        write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: Path, table: pd.DataFrame) -> Self:
+        """Read what `save` wrote, and check it against the hash and the table.
+
+        Args:
+            path: The file.
+            table: The table of the same benchmark.
+
+        Raises:
+            BenchmarkNotFoundError: No such file.
+            BenchmarkMismatchError: The file was changed, or names images that the table has not.
+            SplitLeakError: As `check_split`.
+        """
+        if not path.is_file():
+            raise BenchmarkNotFoundError(f"{path} does not exist; a run writes its split as split.json")
+        try:
+            document = json.loads(path.read_text())
+            names = {part: list(document[part]["images"]) for part in PARTS}
+            benchmark, name, sha256 = (str(document[key]) for key in ("benchmark", "name", "sha256"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BenchmarkMismatchError(f"{path} is no split file ({type(error).__name__}: {error})") from error
+        places = {image.lower(): row for row, image in enumerate(table["image"])}
+        foreign = [image for part in PARTS for image in names[part] if image.lower() not in places]
+        if foreign:
+            raise BenchmarkMismatchError(
+                f"{path} names {len(foreign)} images that the table of {benchmark} has not, the first {foreign[0]!r}; "
+                "use the benchmark it was made for"
+            )
+        parts = {part: [places[image.lower()] for image in names[part]] for part in PARTS}
+        split = cls.of(benchmark, name, table, parts)
+        if split.sha256 != sha256:
+            raise BenchmarkMismatchError(
+                f"{path} has the hash {sha256!r}, its content {split.sha256!r}: it was changed; make the split again"
+            )
+        return split
+
+
+def counts(units: int) -> tuple[int, int, int]:
+    """Return how many contents train, choose and test: seven, one and two tenths, and no part empty.
+
+    The rounding is Python's on doubles: 0.7 · 25 is 17.5 and goes to the even 18, 0.7 · 11 125 lies just below 7787.5.
+    So every count equals that of the public splits of ARNIQA.
+
+    Args:
+        units: Number of contents.
+
+    Raises:
+        SplitLeakError: Fewer than three contents cannot be in three parts.
+    """
+    if units < 3:
+        raise SplitLeakError(f"{units} contents cannot fill three disjoint parts; at least 3 are needed")
+    test = max(1, round(0.2 * units))
+    val = max(1, units - round(0.7 * units) - test)
+    return units - test - val, val, test
+
+
+def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["official"]) -> Split:
+    """Make a numbered split, or take the authors'.
+
+    A numbered one orders the contents by the SHA-256 of `benchmark/number/content` and cuts the test part first, so it
+    depends on no row order, library or platform. Contents that are for training only never leave the training part.
+
+    Args:
+        benchmark: The benchmark's name.
+        table: Its table.
+        split: 0 to 9, or `official`.
+
+    Raises:
+        BenchmarkMismatchError: There is no such split.
+        SplitLeakError: A part would be empty, or the authors' split leaks.
+    """
+    if split == "official":
+        return Split.of(benchmark, "official", table, _official(benchmark, table))
+    if isinstance(split, bool) or split not in range(NUMBERED):
+        raise BenchmarkMismatchError(f"split is {split!r}; expected 'official' or a number from 0 to {NUMBERED - 1}")
+    contents = _contents(table)
+    free = sorted(set(contents[~table["training_only"]]) - set(contents[table["training_only"]]))
+    order = sorted(free, key=lambda content: hashlib.sha256(f"{benchmark}/{split}/{content}".encode()).digest())
+    _, val, test = counts(len(order))
+    in_test, in_val = contents.isin(order[:test]), contents.isin(order[test : test + val])
+    masks = {"train": ~(in_test | in_val), "val": in_val, "test": in_test}
+    return Split.of(benchmark, str(split), table, {part: np.flatnonzero(mask) for part, mask in masks.items()})
+
+
+def check_split(split: Split, table: pd.DataFrame) -> None:
+    """Refuse a split whose parts share a content, or one of whose parts is empty.
+
+    Args:
+        split: The split.
+        table: Its benchmark's table.
+
+    Raises:
+        SplitLeakError: Names the content on both sides, the empty part, or what may only train and does not.
+    """
+    who = f"split {split.name!r} of {split.benchmark}"
+    contents, owner = _contents(table), dict[str, str]()
+    for part in PARTS:
+        rows = list(split.rows(part))
+        if not rows:
+            raise SplitLeakError(f"{who}: the {part} part is empty; take another split or more images")
+        chosen = contents.iloc[rows]
+        shared = sorted(content for content in set(chosen) if content in owner)
+        if shared:
+            raise SplitLeakError(
+                f"{who}: content {shared[0]!r} is in both {owner[shared[0]]} and {part} ({len(shared)} such contents); "
+                "take a split by content"
+            )
+        owner |= dict.fromkeys(chosen, part)
+        bound = table["training_only"].iloc[rows]
+        if part != "train" and bound.any():
+            raise SplitLeakError(f"{who}: content {chosen[bound].iloc[0]!r} may only train and is in {part}")
+
+
+def check_bytes(split: Split, table: pd.DataFrame, root: Path) -> None:
+    """Refuse a split with the same file, under whatever names, in two parts.
+
+    Args:
+        split: The split.
+        table: Its benchmark's table.
+        root: The benchmark's folder.
+
+    Raises:
+        SplitLeakError: Names both files and both parts.
+    """
+    seen: dict[str, tuple[str, str]] = {}
+    for part in PARTS:
+        for image in table["image"].iloc[list(split.rows(part))]:
+            digest = hashlib.sha256((root / image).read_bytes()).hexdigest()
+            other, there = seen.setdefault(digest, (image, part))
+            if there != part:
+                raise SplitLeakError(
+                    f"split {split.name!r} of {split.benchmark}: {other!r} in {there} and {image!r} in {part} are the "
+                    "same file; unpack the benchmark again, or leave one of them out"
+                )
+
+
+def _contents(table: pd.DataFrame) -> "pd.Series[str]":
+    return table["content"].str.lower()
+
+
+def _official(benchmark: str, table: pd.DataFrame) -> dict[str, Iterable[int]]:
+    absent = ~table["split"].isin(PARTS)
+    if absent.any():
+        files = BENCHMARKS[benchmark].official_files if benchmark in BENCHMARKS else ()
+        need = f" without {' and '.join(repr(file) for file in files)}" if files else ""
+        raise BenchmarkMismatchError(
+            f"{benchmark} has no official split{need} ({int(absent.sum())} images stand in no part); "
+            f"take a number from 0 to {NUMBERED - 1}"
+        )
+    return {part: np.flatnonzero(table["split"] == part) for part in PARTS}
