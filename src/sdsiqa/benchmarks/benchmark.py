@@ -43,6 +43,8 @@ class Benchmark(ABC):
     """Any of these marks the root; none: the root is taken as given."""
     official_files: ClassVar[tuple[str, ...]] = ()
     """Files without which there is no official split, for the message that says so."""
+    twins: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of contents that show the same picture in the release itself; numbered splits keep them together."""
     any_case: ClassVar[bool] = False
     """Whether copies of this benchmark are known to differ in the letter case of names."""
 
@@ -51,7 +53,7 @@ class Benchmark(ABC):
             raise ValueError(
                 f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size"
             )
-        self._given = Path(root).expanduser()
+        self.given = Path(root).expanduser()
         self.short_side = short_side
 
     @cached_property
@@ -62,7 +64,7 @@ class Benchmark(ABC):
             BenchmarkNotFoundError: Neither holds a label file.
             BenchmarkMismatchError: Several folders hold one.
         """
-        return find_root(self._given, self.label_files, self.title, self.remedy)
+        return find_root(self.given, self.label_files, self.title, self.remedy)
 
     @property
     def remedy(self) -> str:

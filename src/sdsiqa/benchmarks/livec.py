@@ -11,7 +11,8 @@ class LIVEC(Benchmark):
     """LIVE In the Wild: MOS, higher is better, without the seven pictures that raters practised on.
 
     Expected files: `Data/AllImages_release.mat`, `Data/AllMOS_release.mat`, `Data/AllStdDev_release.mat`;
-    `Images/*.bmp` and `Images/*.JPG`.
+    `Images/*.bmp` and `Images/*.JPG`. Two photographs are in the release twice: 246.bmp is 333.bmp to the byte (rated
+    52.0 and 51.1), and 694.JPG is 672.JPG in a brighter version.
 
     Args:
         root: The folder `ChallengeDB_release`, or the one that holds it.
@@ -23,6 +24,7 @@ class LIVEC(Benchmark):
     mos_range = (0.0, 100.0)
     size = 1162
     url = "https://live.ece.utexas.edu/research/ChallengeDB/index.html"
+    twins = (("246.bmp", "333.bmp"), ("672.JPG", "694.JPG"))
     label_files = ("Data/AllImages_release.mat",)
 
     def read(self) -> pd.DataFrame:

@@ -162,7 +162,13 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
         raise BenchmarkMismatchError(f"split is {split!r}; expected 'official' or a number from 0 to {NUMBERED - 1}")
     contents = _contents(table)
     free = sorted(set(contents[~table["training_only"]]) - set(contents[table["training_only"]]))
-    order = sorted(free, key=lambda content: hashlib.sha256(f"{benchmark}/{split}/{content}".encode()).digest())
+    twins = BENCHMARKS[benchmark].twins if benchmark in BENCHMARKS else ()
+    leader = {second.lower(): first.lower() for first, second in twins}  # so that twins are neighbours in the order
+
+    def place(content: str) -> tuple[bytes, str]:
+        return hashlib.sha256(f"{benchmark}/{split}/{leader.get(content, content)}".encode()).digest(), content
+
+    order = sorted(free, key=place)
     _, val, test = counts(len(order))
     in_test, in_val = contents.isin(order[:test]), contents.isin(order[test : test + val])
     masks = {"train": ~(in_test | in_val), "val": in_val, "test": in_test}

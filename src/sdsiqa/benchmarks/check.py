@@ -1,0 +1,201 @@
+"""`sdsiqa check-data`: is a benchmark on this disk what its authors ship, down to the last pixel?"""
+
+import argparse
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from sdsiqa.benchmarks import BENCHMARKS, Benchmark, by_name
+from sdsiqa.benchmarks.inspection import Finding, inspect_all
+from sdsiqa.benchmarks.tree import Located, complaints
+from sdsiqa.errors import BenchmarkNotFoundError, SdsiqaError
+
+SHOWN = 10
+"""How many problems are printed; the rest are counted."""
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Args:
+        title: The benchmark.
+        root: The folder that was looked at.
+        facts: What was counted, by heading, for a person to read.
+        problems: One sentence per damage; empty if the benchmark may be used.
+    """
+
+    title: str
+    root: Path
+    facts: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def check_benchmark(benchmark: Benchmark, jobs: int) -> Report:
+    """Check labels, files, pixels, duplicates, direction and links of a benchmark.
+
+    Args:
+        benchmark: The benchmark; its root may be anything.
+        jobs: Processes that decode images.
+    """
+    report = Report(benchmark.title, benchmark.given)
+    try:
+        labels = benchmark.labels()
+    except SdsiqaError as error:
+        report.problems.append(str(error))
+        return report
+    report.root = benchmark.root
+    located = benchmark.located()
+    report.problems += complaints(benchmark.tree, located, benchmark.url, benchmark.any_case)
+    _tell_labels(report, benchmark, labels)
+    findings = inspect_all(benchmark.root, sorted(set(located.paths.values())), jobs)
+    _tell_files(report, labels, located, findings, {frozenset(pair) for pair in benchmark.twins})
+    return report
+
+
+def _tell_labels(report: Report, benchmark: Benchmark, labels: pd.DataFrame) -> None:
+    mos, facts = labels["mos"], report.facts
+    low, high = benchmark.scale(mos.to_numpy())
+    better = "higher is better" if benchmark.higher_is_better else "lower is better"
+    facts["scores"] = f"{mos.min():.4g} … {mos.max():.4g}, mean {mos.mean():.4g} ± {mos.std():.4g}"
+    facts["scale"] = f"{low:g} … {high:g}, {better}"
+    if labels["content"].duplicated().any():
+        facts["contents"] = f"{labels['content'].nunique()}"
+    types = labels.loc[labels["distortion"] != "", "distortion"].value_counts(sort=False)
+    if len(types):
+        listed = ", ".join(f"{name} {count}" for name, count in types.items())
+        facts["distortions"] = listed if len(types) <= 6 else f"{len(types)} types"
+    falling = _falling(labels)
+    if falling:
+        right = sum(falling.values())
+        facts["direction"] = f"quality falls from the lowest to the highest level in {right} of {len(falling)} types"
+        if 2 * right <= len(falling):
+            wrong = next(name for name, falls in falling.items() if not falls)
+            report.problems.append(
+                f"quality rises with the level of distortion in {len(falling) - right} of {len(falling)} types, "
+                f"{wrong!r} among them: the scores are reversed; {benchmark.remedy}"
+            )
+    parts = labels.loc[labels["split"] != "", "split"].value_counts()
+    if len(parts):
+        facts["official split"] = ", ".join(f"{part} {parts.get(part, 0)}" for part in ("train", "val", "test"))
+    facts["data version"] = benchmark.data_version()
+
+
+def _falling(labels: pd.DataFrame) -> dict[str, bool]:
+    """Say for each type of distortion with levels whether mean quality is lower at the highest than at the lowest."""
+    falling = {}
+    for kind, rows in labels[labels["level"] >= 0].groupby("distortion", sort=False):
+        means = rows.groupby("level")["quality"].mean()
+        if len(means) > 1:
+            falling[str(kind)] = bool(means.iloc[-1] < means.iloc[0])
+    return falling
+
+
+def _tell_files(
+    report: Report, labels: pd.DataFrame, located: Located, findings: dict[str, Finding], known: set[frozenset[str]]
+) -> None:
+    facts, images = report.facts, labels["image"].tolist()
+    good = {path: finding for path, finding in findings.items() if not finding.error}
+    readable = [located.paths[image] for image in images if located.paths.get(image) in good]
+    broken = [finding.error for finding in findings.values() if finding.error]
+    report.problems += broken
+    absent = sum(image not in located.paths for image in images)
+    counted = f"{len(images)} listed, {len(readable)} readable"
+    facts["images"] = f"{counted}, {absent} missing, {len(images) - len(readable) - absent} broken"
+    references = [name for name in labels["reference"].unique() if name]
+    if references:
+        found = sum(located.paths.get(name) in good for name in references)
+        facts["references"] = (
+            f"{found} of {len(references)} readable, linked to {(labels['reference'] != '').sum()} images"
+        )
+    copies: defaultdict[str, list[str]] = defaultdict(list)
+    for path in readable:
+        copies[good[path].digest].append(path)
+    twins = [paths for paths in copies.values() if len(paths) > 1]
+    new = [paths for paths in twins if frozenset(Path(path).name for path in paths) not in known]
+    facts["duplicates"] = f"{len(new)}" + (
+        f" (and {len(twins) - len(new)} of the release itself)" if len(twins) > len(new) else ""
+    )
+    for paths in new:
+        names = ", ".join(repr(path) for path in paths[:3])
+        report.problems.append(f"the same file under {len(paths)} names: {names}; unpack the archive again")
+    sizes = Counter(good[path].size for path in readable)
+    listed = ", ".join(f"{width}×{height} ({count})" for (width, height), count in sizes.most_common(4))
+    facts["sizes"] = listed + (f" and {len(sizes) - 4} more" if len(sizes) > 4 else "")
+    modes = Counter(good[path].mode for path in readable)
+    facts["colour modes"] = ", ".join(
+        f"{mode} {count}" + ("" if mode == "RGB" else " (converted to RGB)") for mode, count in modes.most_common()
+    )
+    facts["turned by EXIF"] = f"{sum(good[path].is_turned for path in readable)}"
+    facts["letter case"] = f"{len(located.renamed)} names differ from the list" if located.renamed else "as listed"
+
+
+def render(report: Report) -> Group:
+    """Lay a report out for a terminal.
+
+    Args:
+        report: Result of `check_benchmark`.
+    """
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("root", escape(str(report.root)))
+    for heading, text in report.facts.items():
+        grid.add_row(heading, escape(text))
+    bad = len(report.problems)
+    verdict = f"[bold red]{bad} problem{'s' if bad > 1 else ''}" if bad else "[bold green]0 problems"
+    frame = Panel(grid, title=f"[bold]{report.title}", subtitle=verdict, title_align="left", subtitle_align="left")
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(style="red", justify="right", no_wrap=True)
+    lines.add_column(overflow="fold")
+    for number, problem in enumerate(report.problems[:SHOWN], start=1):
+        lines.add_row(f"{number}.", escape(problem))
+    if bad > SHOWN:
+        lines.add_row("", f"… and {bad - SHOWN} more")
+    return Group(frame, lines) if bad else Group(frame)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Check that a benchmark on this disk is what its authors ship.
+
+    Args:
+        args: Words after the verb; None takes them from the command line.
+
+    Returns:
+        0 if all is well, 1 with the problems named; wrong usage exits with 2.
+    """
+    home = Path(os.environ.get("SDSIQA_DATA", "data"))
+    parser = argparse.ArgumentParser(
+        prog="sdsiqa check-data",
+        description="Check that a benchmark on this disk is what its authors ship: every file, score and pixel.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument(
+        "--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=min(8, os.cpu_count() or 1), help="processes that decode (%(default)s)"
+    )
+    parser.add_argument("--short-side", type=int, help="as in the run's config; matters for KonIQ-10k's 512x384 only")
+    words = parser.parse_args(args)
+    if words.jobs < 1:
+        parser.error(f"--jobs is {words.jobs}; expected at least 1")
+    try:
+        kind = by_name(words.benchmark)
+        benchmark = kind(words.root or home / kind.name, short_side=words.short_side)
+    except (BenchmarkNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    report = check_benchmark(benchmark, words.jobs)
+    # without a terminal there is no width to fit: long lines stay whole for grep
+    console = Console() if Console().is_terminal else Console(width=120)
+    console.print(render(report))
+    return 1 if report.problems else 0
