@@ -1,5 +1,6 @@
 """Self-attention of a vision transformer that was trained without labels."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,7 @@ class Dino(SaliencyProvider):
         name: A plain vision transformer of timm with a class token: `vit_small_patch16_224.dino`,
             `vit_small_patch14_reg4_dinov2.lvd142m`, ...
         weights: File with the weights (safetensors, or a state dict without code).
-        pretrained: `timm` fetches the weights that timm knows for `name`, unless `weights` is given.
+        pretrained: `timm` fetches the weights that timm knows for `name`; not together with `weights`.
         long_side: Longer side in pixels at which the network sees the image; both sides are then rounded to whole
             patches.
 
@@ -49,14 +50,19 @@ class Dino(SaliencyProvider):
         self.pretrained: Literal["timm"] | None = pretrained
         self.long_side = long_side
         self._model: Any = None
+        self._lock = threading.Lock()
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
+        with self._lock:  # threads that decode together share the model, and the hook would see each other's images
+            if self._model is None:
+                self._model = self._open()
+            return self._attention(self._model, image)
+
+    def _attention(self, model: Any, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Attention of the class token, `(rows, columns)` of patches, for RGB `(H, W, 3)` uint8."""
         import torch
         from torch.nn import functional
 
-        if self._model is None:
-            self._model = self._open()
-        model = self._model
         patch = model.patch_embed.patch_size
         scale = self.long_side / max(image.shape[:2])
         rows, columns = (max(1, round(n * scale / p)) for n, p in zip(image.shape[:2], patch, strict=True))

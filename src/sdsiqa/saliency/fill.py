@@ -1,0 +1,236 @@
+"""`sdsiqa saliency`: a folder of images in, a folder of maps out."""
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError
+from sdsiqa.images import SUFFIXES, read_image, write_bytes, write_image
+from sdsiqa.saliency.choice import describe, provider_from_words
+from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
+from sdsiqa.saliency.stored import map_stem
+
+SETTINGS = "settings.json"
+"""File in a folder of maps that says who made them."""
+
+
+def main(args: list[str] | None = None) -> int:
+    """Fill a folder with saliency maps; broken images are listed at the end, the rest is still done.
+
+    Args:
+        args: Words after `sdsiqa saliency`; none takes the process's own.
+
+    Returns:
+        0 if every image has its map, 1 if some have not, 130 if interrupted.
+    """
+    parser = _parser()
+    options = parser.parse_args(args)
+    try:
+        provider = provider_from_words(options.provider, options.set)
+    except ValueError as error:
+        parser.error(str(error))
+    if options.jobs < 1:
+        parser.error(f"got --jobs {options.jobs}; give at least 1")
+    try:
+        return fill(provider, options.root, options.out, options.images, options.jobs)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Path] = (), jobs: int = 1) -> int:
+    """Write the map of every image below a folder, at the same relative path, as grey PNG with 8 bits.
+
+    Maps that are there stay: a map is written under its name only when it is complete.
+
+    Args:
+        provider: Computes the maps.
+        root: Folder of images.
+        out: Folder of maps; made when needed.
+        images: Files and folders below `root`, if not all of it.
+        jobs: Processes that compute.
+
+    Returns:
+        0 if every image has its map, 1 if some have not.
+
+    Raises:
+        ImageError: `root` is no folder or holds no image.
+        RunMismatchError: `out` belongs to another provider, or is mixed up with `root`.
+    """
+    targets: dict[str, list[str]] = defaultdict(list)
+    for name in _names(root, out, images):
+        targets[map_stem(name)].append(name)
+    if not targets:
+        raise ImageError(f"{root}: holds no image; looked for {' '.join(sorted(SUFFIXES))}")
+    _claim(out, provider)
+    # two images, one map: either would be wrong for the other
+    broken = [
+        f"{', '.join(names)}: would share the map {stem}.png; rename" for stem, names in targets.items() if names[1:]
+    ]
+    single = [(names[0], out / f"{stem}.png") for stem, names in targets.items() if not names[1:]]
+    todo = [(name, path) for name, path in single if not path.is_file()]
+    done = _watch(provider, root, todo, jobs, there=len(single) - len(todo))
+    broken += [problem for problem in done if problem is not None]
+    made, there = sum(problem is None for problem in done), len(single) - len(todo)
+    print(f"{out}: {made + there} maps of {provider!r}, {made} of them new, {len(broken)} missing")
+    if broken:
+        print("\n".join(["without a map:", *(f"  {line}" for line in broken)]), file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _names(root: Path, out: Path, images: Sequence[Path]) -> Iterator[str]:
+    """List images by their path below `root`, sorted, without the maps themselves."""
+    if not root.is_dir():
+        raise ImageError(f"{root}: no such folder; give the folder of images as --root")
+    top, maps = root.resolve(), out.resolve()
+    if top == maps or top.is_relative_to(maps):
+        raise RunMismatchError(f"{out}: maps would lie among the images of {root}; give a folder of its own as --out")
+    found: set[Path] = set()
+    for path in [each.resolve() for each in images] or [top]:
+        if not path.is_relative_to(top):
+            raise ImageError(f"{path}: is not below {top}; give files and folders below --root")
+        found |= {path} if not path.is_dir() else {p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES}
+    hidden = (p for p in found if p.name.startswith("._"))  # macOS leaves such files beside real ones
+    yield from sorted(p.relative_to(top).as_posix() for p in found.difference(hidden) if not p.is_relative_to(maps))
+
+
+def _claim(out: Path, provider: SaliencyProvider) -> None:
+    """Write down whose maps a folder holds, or refuse another's."""
+    settings = {key: value if value is None else str(value) for key, value in provider.settings().items()}
+    mine = {"provider": type(provider).__name__, "version": provider.version, "settings": settings}
+    mine["fingerprint"] = provider.fingerprint()
+    path = out / SETTINGS
+    if not out.is_dir() or next(out.rglob("*.png"), None) is None:  # nothing is there that could be mixed up
+        write_bytes(path, json.dumps(mine, indent=2).encode())
+        return
+    try:
+        if not path.is_file():
+            raise RunMismatchError(
+                f"{out}: holds pictures but no {SETTINGS} to say whose; give another folder as --out"
+            )
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        if theirs["fingerprint"] == mine["fingerprint"]:
+            return
+        old = {key: theirs[key] for key in ("provider", "version")} | theirs["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunMismatchError(f"{path}: cannot be read ({error}); give another folder as --out") from error
+    new = {key: mine[key] for key in ("provider", "version")} | settings
+    names = [key for key in old | new if old.get(key) != new.get(key)]
+    differs = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in names)
+    raise RunMismatchError(
+        f"{out}: holds the maps of another provider ({differs or 'a file of its settings has changed'}); "
+        "give another folder as --out"
+    )
+
+
+def _watch(
+    provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int, there: int
+) -> list[str | None]:
+    """Make maps under a progress bar; `None` for each that was made, else what went wrong."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    shown = TextColumn("{task.fields[new]} new, {task.fields[there]} there, {task.fields[broken]} broken")
+    columns = (BarColumn(), MofNCompleteColumn(), shown, TimeElapsedColumn(), TimeRemainingColumn())
+    done: list[str | None] = []
+    new = 0
+    with Progress("saliency", *columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=len(todo) + there, completed=there, new=0, there=there, broken=0)
+        for problem in _make_all(provider, root, todo, jobs):
+            done.append(problem)
+            new += problem is None
+            progress.update(task, advance=1, new=new, broken=len(done) - new)
+    return done
+
+
+def _make_all(
+    provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int
+) -> Iterator[str | None]:
+    """Make maps here, or in processes of their own."""
+    if jobs == 1 or len(todo) < 2:
+        yield from map(partial(_make, provider, root), todo)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of OpenCV's and torch's threads
+    pool = ProcessPoolExecutor(min(jobs, len(todo)), context, initializer=_begin, initargs=(provider, root))
+    try:
+        yield from pool.map(_make_in_worker, todo)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _make(provider: SaliencyProvider, root: Path, place: tuple[str, Path]) -> str | None:
+    """Make one map; say what went wrong with a broken image. Errors of the provider itself end the work."""
+    name, path = place
+    try:
+        write_image(path, to_uint8(provider(read_image(root / name), name)))
+    except (ImageError, MapNotFoundError) as error:
+        return str(error)
+    return None
+
+
+_work: partial[str | None]
+"""What a worker does with a place: its provider opens its model once, not once per image."""
+
+
+def _begin(provider: SaliencyProvider, root: Path) -> None:
+    """Prepare a worker: one thread, deaf to Ctrl-C, and gone when the command is gone."""
+    global _work  # a process pool has no other place for what a worker keeps
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import cv2
+
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:  # a killed command cannot tell its workers, and they would wait for ever
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _work = partial(_make, provider, root)
+
+
+def _follow(parent: "multiprocessing.process.BaseProcess") -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _make_in_worker(place: tuple[str, Path]) -> str | None:
+    return _work(place)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sdsiqa saliency",
+        description="Fill a folder with saliency maps, one grey PNG per image at the same relative path.\n"
+        "Started again, the command goes on where it was stopped; broken images are listed at the end.\n\n"
+        "To train on the maps give the benchmark's root as --root, and in the configuration\n"
+        "  saliency: {class_path: sdsiqa.saliency.Stored, init_args: {root: OUT}}",
+        epilog=f"providers and their settings (--set):\n\n{describe()}\n\n"
+        "example:\n  sdsiqa saliency --root photos --out maps --provider sdsp --set preset=vsi --jobs 4",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all"
+    )
+    parser.add_argument("--root", type=Path, required=True, help="folder of images, searched to the bottom")
+    parser.add_argument("--out", type=Path, required=True, help="folder of maps; made when needed")
+    parser.add_argument("--provider", default="sdsp", help="one of the list below; default: sdsp")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the provider; may be repeated"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="processes that compute; default: 1")
+    return parser
