@@ -1,0 +1,99 @@
+"""Decoded images and saliency maps in one mapped file, shared by all workers and ranks."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from rich.progress import track
+
+from sdsiqa.errors import SdsiqaError
+from sdsiqa.images import write_bytes
+
+Planes = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
+"""One picture: RGB `(H, W, 3)` and its map `(H, W)`, or none where no map is wanted."""
+
+
+class DecodedCache:
+    """Read-only store of decoded pictures in `<folder>/<key>.bin`.
+
+    The pages of a mapped file are shared by every process that opens it, so memory does not grow with workers or
+    ranks, and a crop costs a copy of its own pixels. The object keeps the path and the offsets, never the array: a
+    pickled `numpy.memmap` would carry all of its content to every worker.
+
+    Args:
+        folder: Where caches live.
+        key: What the content depends on, as a file name.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.path = folder / f"{key}.bin"
+        self._offsets: dict[str, tuple[int, int, int, bool]] = {}
+        self._bytes: NDArray[np.uint8] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """Drop the mapping: each process opens its own."""
+        return {**self.__dict__, "_bytes": None}
+
+    def fill(self, names: Sequence[str], load: Callable[[str], Planes], jobs: int = 1) -> None:
+        """Write the file unless it is there; one process writes, the others wait.
+
+        Args:
+            names: What to store, each once.
+            load: Decodes one name; called once per name.
+            jobs: Threads that decode.
+
+        Raises:
+            SdsiqaError: The disk has too little room; says how much is needed.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        index = self.path.with_suffix(".json")
+        with FileLock(self.path.with_suffix(".lock")):
+            if not index.exists():  # the index is written last, so its presence means that the pixels are complete
+                self._write(names, load, jobs)
+        self._offsets = {name: tuple(place) for name, place in json.loads(index.read_text()).items()}
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether a name is stored."""
+        return name in self._offsets
+
+    def __getitem__(self, name: str) -> Planes:
+        """Views of a stored picture and its map; copy before changing."""
+        if self._bytes is None:
+            self._bytes = np.memmap(self.path, np.uint8, mode="r")
+        start, height, width, has_map = self._offsets[name]
+        middle = start + 3 * height * width
+        image = self._bytes[start:middle].reshape(height, width, 3)
+        if not has_map:
+            return image, None
+        return image, self._bytes[middle : middle + height * width].reshape(height, width)
+
+    def _write(self, names: Sequence[str], load: Callable[[str], Planes], jobs: int) -> None:
+        part = self.path.with_suffix(".part")
+        offsets: dict[str, tuple[int, int, int, bool]] = {}
+        with part.open("wb") as file, ThreadPoolExecutor(jobs) as pool:
+            for name, (image, saliency) in zip(names, _watch(pool.map(load, names), len(names)), strict=True):
+                if not offsets:
+                    self._check_room(len(names) * (image.nbytes + (0 if saliency is None else saliency.nbytes)))
+                offsets[name] = (file.tell(), *image.shape[:2], saliency is not None)
+                file.write(np.ascontiguousarray(image).data)
+                if saliency is not None:
+                    file.write(np.ascontiguousarray(saliency).data)
+        part.replace(self.path)
+        write_bytes(self.path.with_suffix(".json"), json.dumps(offsets).encode())
+
+    def _check_room(self, needed: int) -> None:
+        free = shutil.disk_usage(self.path.parent).free
+        if needed > free:
+            raise SdsiqaError(
+                f"the cache {self.path} needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; set "
+                "data.cache to another folder, or to null to decode each time"
+            )
+
+
+def _watch(items: Iterable[Planes], total: int) -> Iterable[Planes]:
+    return track(items, description="decoding once", total=total, transient=True)

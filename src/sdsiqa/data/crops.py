@@ -1,0 +1,99 @@
+"""Where crops are cut: at random in training, on a fixed grid in evaluation.
+
+Nothing here may change what a person would say of the quality: no resize, no colour, no blur. Every crop carries the
+label of its image, so an augmentation that changes quality would make that label wrong.
+"""
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the import would ask the package index for a newer version
+
+import albumentations as A  # noqa: E402, N812 - the library's own convention
+
+Fields = dict[str, NDArray[np.uint8]]
+"""Whole pictures by field: `image` and `reference` `(H, W, 3)`, `saliency` `(H, W)`; all of one size."""
+
+
+class RandomCrops:
+    """Crops at random places, flipped left to right half of the time, all fields together.
+
+    Args:
+        side: Side of a crop in pixels; a smaller image is padded by reflection.
+        count: Crops cut from one image.
+    """
+
+    def __init__(self, side: int, count: int) -> None:
+        self.side, self.count = side, count
+        pad = {"pad_if_needed": True, "border_mode": 4}  # cv2.BORDER_REFLECT_101
+        self._transform = A.Compose(
+            [A.RandomCrop(side, side, **pad), A.HorizontalFlip(p=0.5)],
+            additional_targets={"saliency": "mask", "reference": "image"},
+        )
+
+    def __call__(self, fields: Fields, seed: int) -> list[Fields]:
+        """Cut the crops.
+
+        Args:
+            fields: Whole pictures.
+            seed: What decides the places, and nothing else does: `Compose` owns a generator that a fork copies, so
+                without this every worker would cut alike.
+
+        Returns:
+            `count` crops.
+        """
+        self._transform.set_random_seed(seed)
+        return [self._transform(**fields) for _ in range(self.count)]
+
+
+class GridCrops:
+    """Crops at fixed, evenly spaced places, borders included (`docs/protocol.md`).
+
+    Args:
+        side: Side of a crop in pixels; a smaller image is padded by reflection.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+    """
+
+    def __init__(self, side: int, rows: int, columns: int) -> None:
+        self.side, self.rows, self.columns = side, rows, columns
+        self.count = rows * columns
+
+    def __call__(self, fields: Fields, seed: int = 0) -> list[Fields]:
+        """Cut the crops, row by row; `seed` is not used."""
+        fields = {name: _pad(picture, self.side) for name, picture in fields.items()}
+        height, width = fields["image"].shape[:2]
+        return [
+            {name: picture[y : y + self.side, x : x + self.side] for name, picture in fields.items()}
+            for y in _places(height, self.side, self.rows)
+            for x in _places(width, self.side, self.columns)
+        ]
+
+
+class WholeImage:
+    """The whole image as the only crop."""
+
+    count = 1
+
+    def __call__(self, fields: Fields, seed: int = 0) -> list[Fields]:
+        """Pass the fields on; `seed` is not used."""
+        return [fields]
+
+
+def _places(length: int, side: int, count: int) -> list[int]:
+    """Evenly spaced starts `round(i (length - side) / (count - 1))`; the middle for one."""
+    if count == 1:
+        return [(length - side) // 2]
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _pad(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Pad a picture that is smaller than a crop, evenly on both sides."""
+    short = [max(0, side - length) for length in picture.shape[:2]]
+    if not any(short):
+        return picture
+    widths = [(n // 2, n - n // 2) for n in short] + [(0, 0)] * (picture.ndim - 2)
+    # a reflection cannot be longer than the picture: symmetric padding repeats it as often as needed
+    return np.pad(picture, widths, mode="symmetric")

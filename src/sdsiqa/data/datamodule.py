@@ -1,0 +1,219 @@
+"""One split of one benchmark as Lightning wants it."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import lightning
+import pandas as pd
+from torch.utils.data import DataLoader
+
+from sdsiqa.benchmarks import Benchmark
+from sdsiqa.benchmarks.published_splits import read_published_split
+from sdsiqa.benchmarks.splits import Split, make_split
+from sdsiqa.data.cache import DecodedCache
+from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
+from sdsiqa.data.dataset import Cutter, PictureReader, QualityDataset, Sample, collate
+from sdsiqa.data.sampler import EpochSampler
+from sdsiqa.errors import SdsiqaError
+from sdsiqa.saliency import CachedMaps, SaliencyProvider
+
+
+class QualityDataModule(lightning.LightningDataModule):
+    """Images of one split of one benchmark, cut into crops.
+
+    Args:
+        benchmark: Which images and scores.
+        saliency: Where people look; computed once per image, on the whole image.
+        split: Number of a split by content, or the authors' own.
+        split_folder: Folder of published splits (ARNIQA's arrays or LIQE's lists) that `split` counts in; none for ours.
+        fit_on: `train` leaves the validation part to choose the epoch; `train+val` trains on both for a fixed number
+            of epochs, and the last checkpoint counts.
+        test_on: `test` part, or `all` images of a benchmark that the network has never seen.
+        crop: Side of a crop in pixels.
+        patches_per_image: Training crops cut from one decoded image.
+        view: What is evaluated: the `whole` image, or a fixed `grid` of crops whose scores are averaged.
+        grid: Rows and columns of that grid.
+        batch_size: Images per optimiser step, all devices together.
+        num_workers: Loader processes per device.
+        cache: Folder that keeps decoded images and maps in one mapped file; none decodes every time.
+        maps: Folder that keeps saliency maps by image content; none computes them again when an image is decoded.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        saliency: SaliencyProvider,
+        split: int | Literal["official"] = 0,
+        split_folder: Path | None = None,
+        fit_on: Literal["train", "train+val"] = "train",
+        test_on: Literal["test", "all"] = "test",
+        crop: int = 224,
+        patches_per_image: int = 8,
+        view: Literal["whole", "grid"] = "whole",
+        grid: tuple[int, int] = (5, 5),
+        batch_size: int = 8,
+        num_workers: int = 2,
+        cache: Path | None = None,
+        maps: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.benchmark, self.saliency, self.maps = benchmark, saliency, maps
+        self.split_number, self.split_folder, self.fit_on, self.test_on = split, split_folder, fit_on, test_on
+        self.crop, self.patches_per_image, self.view, self.grid = crop, patches_per_image, view, grid
+        self.batch_size, self.num_workers, self.cache_folder = batch_size, num_workers, cache
+        if saliency.slow and cache is None and maps is None:
+            raise SdsiqaError(
+                f"{type(saliency).__name__} is too slow to run in every epoch; set data.maps to a folder that keeps its "
+                "maps, or fill one with `sdsiqa saliency` and use Stored"
+            )
+        self.split: Split | None = None
+        self._cache: DecodedCache | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Fields that the network asks for."""
+        if self.trainer is None:
+            return ("image", "saliency")
+        network = self.trainer.lightning_module.network
+        return tuple(network.inputs)
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run, which decides order and crops."""
+        return int(os.environ.get("PL_GLOBAL_SEED", "0"))
+
+    def make_split(self) -> Split:
+        """Decide which images train, validate and test.
+
+        Raises:
+            SplitLeakError: A content stands on two sides, or a part is empty.
+        """
+        table = self.benchmark.table()
+        if self.split_folder is None:
+            return make_split(self.benchmark.name, table, self.split_number)
+        if not isinstance(self.split_number, int):
+            raise SdsiqaError(f"data.split is {self.split_number!r}; published splits in {self.split_folder} have numbers")
+        return read_published_split(self.split_folder, self.split_number, self.benchmark.name, table)
+
+    def reader(self) -> PictureReader:
+        """Make what gives whole pictures: from the cache if there is one."""
+        saliency = self.saliency if "saliency" in self.inputs else None
+        if saliency is not None and self.maps is not None:
+            saliency = CachedMaps(saliency, self.maps)
+        return PictureReader(self.benchmark, saliency, self._cache)
+
+    def prepare_data(self) -> None:
+        """Fill the cache, once per machine."""
+        self._open_cache(jobs=max(1, os.cpu_count() or 1))
+
+    def setup(self, stage: str) -> None:
+        """Decide the split and open the cache."""
+        if self.batch_size % self._world:
+            raise SdsiqaError(
+                f"data.batch_size is {self.batch_size} images per step and does not divide over {self._world} devices; "
+                f"choose a multiple of {self._world}"
+            )
+        self.split = self.make_split()
+        self._open_cache(jobs=1)
+
+    def rows(self, part: Literal["train", "val", "test"]) -> pd.DataFrame:
+        """Rows of the benchmark's table that belong to a part, as `fit_on` and `test_on` say.
+
+        Args:
+            part: Which part.
+        """
+        table, split = self.benchmark.table(), self.split or self.make_split()
+        if part == "test" and self.test_on == "all":
+            return table
+        rows = {"train": split.train, "val": split.val, "test": split.test}[part]
+        if part == "train" and self.fit_on == "train+val":
+            rows = tuple(sorted(split.train + split.val))
+        return table.loc[list(rows)]
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Random crops of the training part."""
+        return self._loader(self.rows("train"), RandomCrops(self.crop, self.patches_per_image), train=True)
+
+    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        """Validation part, seen as in the test; none when it is trained on."""
+        return [] if self.fit_on == "train+val" else self._loader(self.rows("val"), self._view())
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """Test part, or all images."""
+        return self._loader(self.rows("test"), self._view())
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """As the test."""
+        return self.test_dataloader()
+
+    def whole_images(self, part: Literal["train", "val", "test"]) -> DataLoader[Sample]:
+        """Whole images of a part, one at a time, in order.
+
+        Args:
+            part: Which part.
+        """
+        return self._loader(self.rows(part), WholeImage())
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """Turn uint8 pictures into float32 in [0, 1], on the device: a quarter of the traffic, and only here."""
+        return to_float(batch)
+
+    def _view(self) -> Cutter:
+        return WholeImage() if self.view == "whole" else GridCrops(self.crop, *self.grid)
+
+    @property
+    def _world(self) -> int:
+        return 1 if self.trainer is None else self.trainer.world_size
+
+    def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False) -> DataLoader[Sample]:
+        rank = 0 if self.trainer is None else self.trainer.global_rank
+        fields = tuple(name for name in self.inputs if name in ("image", "saliency", "reference"))
+        if isinstance(cut, WholeImage):
+            batch_size = 1  # images differ in size
+        else:
+            batch_size = max(1, self.batch_size // self._world)
+        return DataLoader(
+            QualityDataset(rows, self.reader(), fields, cut, self.seed),
+            batch_size=batch_size,
+            sampler=EpochSampler(len(rows), train, self.seed, rank, self._world),
+            num_workers=self.num_workers,
+            collate_fn=collate,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            persistent_workers=train and self.num_workers > 0,
+            worker_init_fn=_one_thread,
+        )
+
+    def _open_cache(self, jobs: int) -> None:
+        if self.cache_folder is None or self._cache is not None:
+            return
+        table = self.benchmark.table()
+        references = sorted(set(table["reference"]) - {""}) if "reference" in self.inputs else []
+        names = list(dict.fromkeys([*table["image"], *references]))
+        look = self.saliency.fingerprint() if "saliency" in self.inputs else "none"
+        files = [(self.benchmark.root / name).stat() for name in names]
+        sizes = [(name, file.st_size, file.st_mtime_ns) for name, file in zip(names, files, strict=True)]
+        content = f"{self.benchmark.data_version()} {self.benchmark.root.resolve()} {self.benchmark.short_side} {look} {sizes}"
+        key = f"{self.benchmark.name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        cache = DecodedCache(self.cache_folder, key)
+        cache.fill(names, self.reader().decode, jobs)
+        self._cache = cache
+
+
+def to_float(batch: Sample) -> Sample:
+    """Scale the pictures of a batch from uint8 to float32 in [0, 1].
+
+    Args:
+        batch: Sample whose pictures are uint8.
+    """
+    for name in ("image", "saliency", "reference"):
+        if name in batch:
+            batch[name] = batch[name].float().div_(255)  # type: ignore[literal-required]
+    return batch
+
+
+def _one_thread(worker: int) -> None:
+    """Keep OpenCV from starting threads in a loader process: workers already fill the cores."""
+    cv2.setNumThreads(0)

@@ -1,0 +1,152 @@
+"""Images of a benchmark as samples: decode once, cut many crops."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol, TypedDict
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from sdsiqa.benchmarks import Benchmark
+from sdsiqa.data.cache import DecodedCache, Planes
+from sdsiqa.data.crops import Fields
+from sdsiqa.errors import BenchmarkMismatchError
+from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
+
+
+class Sample(TypedDict, total=False):
+    """What a loader yields; `B` images of `P` crops.
+
+    Attributes:
+        image: `(B, P, 3, h, w)` RGB; uint8 in the loader, float32 in [0, 1] on the device.
+        saliency: `(B, P, 1, h, w)`, as `image`; maximum 1 over the whole image, crops are not rescaled.
+        reference: `(B, P, 3, h, w)`, as `image`: undistorted, cut in the same places.
+        quality: `(B,)` float32 in [0, 1], higher is better.
+        index: `(B,)` int64, row of the benchmark's table.
+    """
+
+    image: Tensor
+    saliency: Tensor
+    reference: Tensor
+    quality: Tensor
+    index: Tensor
+
+
+class Cutter(Protocol):
+    """Cuts `count` crops from whole pictures."""
+
+    count: int
+
+    def __call__(self, fields: Fields, seed: int) -> list[Fields]:
+        """Cut the crops."""
+
+
+class PictureReader:
+    """Gives the whole image and map of a name: from the cache, or decoded.
+
+    Args:
+        benchmark: Where images are.
+        saliency: Where people look; none if no network asks.
+        cache: Decoded pictures; none decodes each time.
+    """
+
+    def __init__(
+        self, benchmark: Benchmark, saliency: SaliencyProvider | None, cache: DecodedCache | None = None
+    ) -> None:
+        self.benchmark, self.saliency, self.cache = benchmark, saliency, cache
+
+    def decode(self, name: str) -> Planes:
+        """Decode an image and make its map."""
+        image = self.benchmark.load(name)
+        return image, None if self.saliency is None else to_uint8(self.saliency(image, name))
+
+    def __call__(self, name: str) -> Planes:
+        """Image `(H, W, 3)` and map `(H, W)`, uint8."""
+        if self.cache is not None and name in self.cache:
+            return self.cache[name]
+        return self.decode(name)
+
+    def reference(self, name: str) -> NDArray[np.uint8]:
+        """Reference image `(H, W, 3)` uint8; its own map is never needed."""
+        if self.cache is not None and name in self.cache:
+            return self.cache[name][0]
+        return self.benchmark.load(name)
+
+
+class QualityDataset(Dataset[Sample]):
+    """Samples of some rows of a benchmark's table.
+
+    Args:
+        rows: Those rows, with the table's index.
+        read: Gives whole pictures.
+        fields: Which pictures a sample holds: `image`, `saliency`, `reference`.
+        cut: Cuts crops from them.
+        seed: With the epoch and the image, what decides the crops.
+
+    Raises:
+        BenchmarkMismatchError: References are asked for and a row has none.
+    """
+
+    def __init__(self, rows: pd.DataFrame, read: PictureReader, fields: Sequence[str], cut: Cutter, seed: int) -> None:
+        if "reference" in fields and (rows["reference"] == "").any():
+            raise BenchmarkMismatchError(
+                f"this network compares with references, and {read.benchmark.title} has none; choose a benchmark with "
+                "references, or a no-reference network"
+            )
+        self.read, self.fields, self.cut, self.seed = read, tuple(fields), cut, seed
+        # arrays instead of a frame: forked workers share their pages, and objects' reference counts would unshare them
+        self._images = np.array(rows["image"], dtype=np.str_)
+        self._references = np.array(rows["reference"], dtype=np.str_)
+        self._quality = np.array(rows["quality"], dtype=np.float32)
+        self._index = np.array(rows.index, dtype=np.int64)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self._images)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        """Give the sample at `(epoch, position)`: `P` crops from one decode."""
+        epoch, position = key
+        image, saliency = self.read(str(self._images[position]))
+        fields: Fields = {"image": image}
+        if "saliency" in self.fields and saliency is not None:
+            fields["saliency"] = saliency
+        if "reference" in self.fields:
+            fields["reference"] = self.read.reference(str(self._references[position]))
+            if fields["reference"].shape != image.shape:
+                raise BenchmarkMismatchError(
+                    f"{self._images[position]} is {image.shape[1]}×{image.shape[0]} pixels and its reference "
+                    f"{self._references[position]} is {fields['reference'].shape[1]}×{fields['reference'].shape[0]}"
+                )
+        crops = self.cut(fields, _seed(self.seed, epoch, int(self._index[position])))
+        sample = Sample(quality=torch.tensor(self._quality[position]), index=torch.tensor(self._index[position]))
+        for name in self.fields:
+            planes = np.stack([crop[name] for crop in crops])  # (P, h, w[, 3])
+            if name == "saliency":
+                sample["saliency"] = torch.from_numpy(planes)[:, None]
+            else:
+                # stays channels-last in memory: (P, h, w, 3) seen as (P, 3, h, w)
+                sample[name] = torch.from_numpy(planes).permute(0, 3, 1, 2)  # type: ignore[literal-required]
+        return sample
+
+
+def collate(samples: list[Sample]) -> Sample:
+    """Stack samples along a new first axis, keeping channels last in memory."""
+    batch = Sample()
+    for name in samples[0]:
+        parts = [sample[name] for sample in samples]  # type: ignore[literal-required]
+        if parts[0].dim() == 4 and parts[0].shape[1] == 3:
+            stacked = torch.stack([part.permute(0, 2, 3, 1) for part in parts]).permute(0, 1, 4, 2, 3)
+        else:
+            stacked = torch.stack(parts)
+        batch[name] = stacked  # type: ignore[literal-required]
+    return batch
+
+
+def _seed(seed: int, epoch: int, index: int) -> int:
+    """Mix three numbers into one that neighbours do not share."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}/{index}".encode(), digest_size=4).digest()) >> 1

@@ -1,0 +1,41 @@
+"""Which image comes when: a function of seed, epoch and place, never of the process that asks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yields `(epoch, position)`, so that a dataset can cut crops that depend on the epoch in any worker.
+
+    Lightning calls `set_epoch`. On several devices each takes every `world`-th position of one shuffled order: the
+    images of one optimiser step are the same on any number of devices. The order is repeated from its start until all
+    devices have equally many; evaluation removes those repeats by index.
+
+    Args:
+        size: Images.
+        shuffle: Whether the order changes from epoch to epoch.
+        seed: Seed of the order.
+        rank: This device.
+        world: Devices.
+    """
+
+    def __init__(self, size: int, shuffle: bool, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.size, self.shuffle, self.seed, self.rank, self.world = size, shuffle, seed, rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of an epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Count the positions of this device."""
+        return -(-self.size // self.world)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Iterate over this device's share of the epoch."""
+        generator = np.random.default_rng((self.seed, self.epoch))
+        order = generator.permutation(self.size) if self.shuffle else np.arange(self.size)
+        padded = np.resize(order, len(self) * self.world)
+        return ((self.epoch, int(position)) for position in padded[self.rank :: self.world])
