@@ -1,0 +1,257 @@
+"""A run and its folder: what it is, where it lives, whether it is finished.
+
+The name of the folder comes from the configuration alone, so every rank, every requeued job and every impatient person
+finds the same place.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.images import write_bytes
+
+PACKAGES = ("sdsiqa", "torch", "torchvision", "lightning", "timm", "opencv-python-headless", "albumentations", "numpy", "scipy")
+"""Packages whose versions a result depends on."""
+
+# neither of these decides a number: where files lie, how much is shown, how work is spread
+_UNDECISIVE_SECTIONS = frozenset({"config", "run", "wandb", "ckpt_path", "weights_only"})
+_UNDECISIVE_DATA = frozenset({"num_workers", "cache", "maps"})
+_UNDECISIVE_TRAINER = frozenset(
+    {
+        "accelerator", "strategy", "devices", "num_nodes", "logger", "callbacks", "default_root_dir", "profiler",
+        "enable_progress_bar", "enable_model_summary", "enable_checkpointing", "log_every_n_steps", "num_sanity_val_steps",
+    }
+)  # fmt: skip
+
+
+@dataclasses.dataclass
+class RunSettings:
+    """Where a run lives and what dashboards call it.
+
+    Args:
+        name: First part of the folder's name.
+        root: Folder of all runs.
+        folder: This very folder, as a saved configuration says it; none makes `root/name-hash`.
+        group: Runs that belong together on a dashboard, such as the cells of one experiment.
+        job_type: Kind of run on a dashboard.
+        tags: Words to filter by on a dashboard.
+    """
+
+    name: str = "run"
+    root: Path = Path("runs")
+    folder: Path | None = None
+    group: str | None = None
+    job_type: str = "train"
+    tags: list[str] = dataclasses.field(default_factory=list)
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """Hash what decides the result of a run.
+
+    Args:
+        config: The resolved configuration as plain values.
+
+    Returns:
+        Eight hexadecimal digits.
+    """
+    decisive = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
+    decisive["data"] = {
+        name: _without_root(value)
+        for name, value in dict(config.get("data") or {}).items()
+        if name not in _UNDECISIVE_DATA
+    }
+    decisive["trainer"] = {
+        name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
+    }
+    # averaging weights is a callback, and it decides
+    callbacks = dict(config.get("trainer") or {}).get("callbacks") or []
+    decisive["callbacks"] = [c for c in callbacks if "WeightAveraging" in str(dict(c).get("class_path"))]
+    return _hash(decisive)[:8]
+
+
+class RunFolder:
+    """The folder of one run.
+
+    ```text
+    config.yaml               everything, resolved: `sdsiqa fit -c <folder>/config.yaml` repeats the run
+    run.json                  id, hashes, versions, machine, times, state
+    split.json                which images trained, chose and tested
+    checkpoints/              best.ckpt last.ckpt
+    metrics.csv metrics.json  the course · the final figures in full precision, by benchmark and part
+    scores/<benchmark>-<part>.csv
+    figures/*.png  wandb/
+    ```
+
+    Args:
+        path: Where it lies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = FileLock(path / ".lock")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Content of `run.json`; empty for a new folder."""
+        file = self.path / "run.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return self.record.get("state") == "finished"
+
+    @property
+    def last(self) -> Path | None:
+        """Checkpoint to go on from."""
+        file = self.path / "checkpoints" / "last.ckpt"
+        return file if file.exists() else None
+
+    @property
+    def best(self) -> Path | None:
+        """Checkpoint that validation chose; the last one where nothing was chosen."""
+        file = self.path / "checkpoints" / "best.ckpt"
+        return file if file.exists() else self.last
+
+    def summary(self) -> str:
+        """Say for a person what came out, and where everything lies."""
+        file = self.path / "metrics.json"
+        metrics = json.loads(file.read_text()) if file.exists() else {}
+        lines = [
+            f"{key}: " + "  ".join(f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float))
+            for key, values in metrics.items()
+        ]
+        files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
+        return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files)))])
+
+    def claim(self) -> None:
+        """Keep other processes out until this one ends.
+
+        Raises:
+            RunMismatchError: Another process has the folder.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunMismatchError(
+                f"{self.path} is in use by another process; wait for it, or start this run under another run.name"
+            ) from error
+
+    def release(self) -> None:
+        """Let other processes in."""
+        self._lock.release()
+
+    def check(self, facts: Mapping[str, str]) -> None:
+        """Refuse to mix runs.
+
+        Args:
+            facts: What this process is about to use: `hash`, `data_version`, `split_hash`.
+
+        Raises:
+            RunMismatchError: The folder was made from something else; says from what.
+        """
+        record = self.record
+        for name, value in facts.items():
+            if name in record and record[name] != value:
+                raise RunMismatchError(
+                    f"{self.path} holds a run whose {name} is {record[name]!r}, and this one's is {value!r}; choose another "
+                    "run.name, or remove the folder"
+                )
+
+    def update(self, **facts: Any) -> None:
+        """Write facts into `run.json`, keeping what is there.
+
+        Args:
+            facts: JSON values by name.
+        """
+        write_json(self.path / "run.json", {**self.record, **facts})
+
+    def add_metrics(self, key: str, values: Mapping[str, Any]) -> None:
+        """Write final figures into `metrics.json`, keeping those of other parts.
+
+        Args:
+            key: Benchmark and part, such as `livec-test`.
+            values: Figures by name.
+        """
+        file = self.path / "metrics.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        write_json(file, {**known, key: dict(values)})
+
+
+def surroundings() -> dict[str, Any]:
+    """Describe what a run stands on: code, versions, machine."""
+    return {
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "git": _git(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "host": platform.node(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def now() -> str:
+    """Give the time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that a person can read, atomically.
+
+    Args:
+        path: Where.
+        content: What; NaN becomes null, which every reader of JSON understands.
+    """
+    write_bytes(path, (json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN alone differs from itself
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _without_root(value: Any) -> Any:
+    """Drop where files lie from a class and its arguments."""
+    if isinstance(value, Mapping) and isinstance(value.get("init_args"), Mapping):
+        arguments = {name: item for name, item in value["init_args"].items() if name != "root"}
+        return {**value, "init_args": arguments}
+    return value
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _git() -> dict[str, Any]:
+    """Say which commit of sdsiqa runs, if it runs from a checkout."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
+        status = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
