@@ -40,7 +40,7 @@ def scene(seed: int, height: int = 80, width: int = 96) -> NDArray[np.uint8]:
     return np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
 
 
-def distorted(image: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
+def distorted(image: NDArray[np.uint8], level: float) -> NDArray[np.uint8]:
     """Blur an image, the more the higher the level; level 0 leaves it alone."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.6 * level) if level else image, np.uint8)
 
@@ -56,7 +56,7 @@ def fake_live(root: Path) -> None:
         for number in range(REFERENCES + 1):
             which, hidden = (number + index) % REFERENCES, number == REFERENCES
             level = 0 if hidden else 1 + (number + 2 * index) % 5
-            write_image(base / folder / f"img{number + 1}.bmp", distorted(scene(which), level))
+            write_image(base / folder / f"img{number + 1}.bmp", distorted(scene(which), level and level + 0.1 * index))
             references.append(names[which])
             orgs.append(int(hidden))
             dmos.append(0.0 if hidden else 18.0 * level + 0.37 * which)
@@ -70,14 +70,10 @@ def fake_csiq(root: Path) -> None:
     rows = []
     for number, name in enumerate([1600, "boston", "elk", "foxy", "geckos", "lake"]):
         write_image(root / "src_imgs" / f"{name}.png", scene(number))
-        for kind, folder, token in (
-            ("noise", "AWGN", "AWGN"),
-            ("blur", "BLUR", "BLUR"),
-            ("contrast", "contrast", "contrast"),
-        ):
+        for index, (kind, folder) in enumerate([("noise", "AWGN"), ("jpeg 2000", "jpeg2000"), ("blur", "BLUR")]):
             for level in (1, 3):
-                path = root / "dst_imgs" / folder / f"{name}.{token}.{level}.png"
-                write_image(path, distorted(scene(number), level + (kind == "noise")))
+                path = root / "dst_imgs" / folder / f"{name}.{folder}.{level}.png"
+                write_image(path, distorted(scene(number), level + 0.2 * index))
                 rows.append([name, len(rows), kind, level, 0.05, 0.17 * level + 0.01 * number])
     header = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
     with pd.ExcelWriter(root / "csiq.DMOS.xlsx") as book:
@@ -122,7 +118,7 @@ def fake_livec(root: Path) -> None:
     """Seven training pictures first, `.bmp` and `.JPG` mixed."""
     base = root / "ChallengeDB_release"
     names = [f"t{number}.bmp" for number in range(1, 8)]
-    names += [f"{100 + number}.{'JPG' if number % 2 else 'bmp'}" for number in range(AUTHENTIC)]
+    names += [f"{533 + number // 2}.JPG" if number % 2 else f"{100 + number // 2}.bmp" for number in range(AUTHENTIC)]
     mos = []
     for number, name in enumerate(names):
         folder = base / "Images" / ("trainingImages" if name.startswith("t") else "")

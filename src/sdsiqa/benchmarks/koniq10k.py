@@ -37,14 +37,15 @@ class KonIQ10k(Benchmark):
         """Read scores and, where the file has it, the official split."""
         labels = pd.read_csv(self.file(*self.label_files))
         small = self.short_side == 384 and {"1024x768", "512x384"} & set(self.tree.names()) == {"512x384"}
+        mos = labels["MOS_zscore" if "MOS_zscore" in labels else "MOS"].astype(float)
         table = pd.DataFrame(
             {
                 "image": ("512x384/" if small else "1024x768/") + labels["image_name"],
-                "mos": labels["MOS_zscore" if "MOS_zscore" in labels else "MOS"],
+                "mos": mos,
                 "content": labels["image_name"],
             }
         )
-        if "SD" in labels and table["mos"].max() <= 5:  # it is the deviation of the grades 1 to 5 in either file
+        if "SD" in labels and mos.max() <= 5:  # it is the deviation of the grades 1 to 5 in either file
             table["mos_std"] = labels["SD"]
         if "set" in labels:
             table["split"] = labels["set"].map(PARTS)
