@@ -67,7 +67,7 @@ class Dino(SaliencyProvider):
         scale = self.long_side / max(image.shape[:2])
         rows, columns = (max(1, round(n * scale / p)) for n, p in zip(image.shape[:2], patch, strict=True))
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+            pixels = torch.tensor(image).permute(2, 0, 1)[None].float() / 255
             size = [rows * patch[0], columns * patch[1]]
             pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False)
             mean, std = (torch.tensor(model.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
