@@ -1,0 +1,170 @@
+"""What training minimises. Scores and quality are float32, quality in [0, 1], higher is better."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+
+class QualityLoss(nn.Module, ABC):
+    """Compares scores with quality.
+
+    `compares` says whether images are compared with each other; then the scores of all devices are gathered first.
+    """
+
+    compares: ClassVar[bool] = False
+
+    @abstractmethod
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give the loss.
+
+        Args:
+            score: Any shape.
+            quality: The same shape, in [0, 1].
+
+        Returns:
+            A scalar, finite whatever the scores.
+        """
+
+
+class L1(QualityLoss):
+    """Mean absolute error."""
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give `mean |q − y|`."""
+        return F.l1_loss(score, quality)
+
+
+class MSE(QualityLoss):
+    """Mean squared error."""
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give `mean (q − y)²`."""
+        return F.mse_loss(score, quality)
+
+
+class SmoothL1(QualityLoss):
+    """Squared error near zero, absolute error beyond.
+
+    Args:
+        beta: Where one becomes the other; with quality in [0, 1], 1 would make it a mere squared error.
+    """
+
+    def __init__(self, beta: float = 0.1) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give `½ d²/β` for `|d| < β`, else `|d| − β/2`, in the mean."""
+        return F.smooth_l1_loss(score, quality, beta=self.beta)
+
+
+class PLCC(QualityLoss):
+    """Lack of linear correlation within the batch, `(1 − ρ)/2`; blind to shift and scale, so add another loss."""
+
+    compares = True
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give `(1 − ρ)/2` in [0, 1]; ½ where scores or quality are constant."""
+        q, y = score.flatten() - score.mean(), quality.flatten() - quality.mean()
+        rho = (q * y).sum() / ((q.square().sum() * y.square().sum()) + 1e-8).sqrt()
+        return (1 - rho) / 2
+
+
+class _Pairs(QualityLoss):
+    """A loss over pairs of images whose quality differs."""
+
+    compares = True
+
+    def __init__(self, least: float) -> None:
+        super().__init__()
+        self.least = least
+
+    @abstractmethod
+    def of_pairs(self, difference: Tensor) -> Tensor:
+        """Give the loss of each pair from `q_better − q_worse`, `(pairs,)`."""
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give the mean over pairs with `y_i − y_j > least`; 0 without any."""
+        q, y = score.flatten(), quality.flatten()
+        better = y[:, None] - y[None, :] > self.least
+        if not better.any():
+            return 0 * q.sum()
+        return self.of_pairs((q[:, None] - q[None, :])[better]).mean()
+
+
+class RankHinge(_Pairs):
+    """Hinge over pairs: the better image must score higher by a margin.
+
+    Args:
+        margin: That margin.
+        least: Least difference of quality that makes a pair.
+    """
+
+    def __init__(self, margin: float = 0.05, least: float = 0.02) -> None:
+        super().__init__(least)
+        self.margin = margin
+
+    def of_pairs(self, difference: Tensor) -> Tensor:
+        """Give `max(0, margin − difference)`."""
+        return F.relu(self.margin - difference)
+
+
+class RankNet(_Pairs):
+    """Logistic loss over pairs [Burges et al., ICML 2005].
+
+    Args:
+        temperature: Difference of scores at which a pair counts as well ordered.
+        least: Least difference of quality that makes a pair.
+    """
+
+    def __init__(self, temperature: float = 0.1, least: float = 0.02) -> None:
+        super().__init__(least)
+        self.temperature = temperature
+
+    def of_pairs(self, difference: Tensor) -> Tensor:
+        """Give `ln(1 + exp(−difference / temperature))`."""
+        return F.softplus(-difference / self.temperature)
+
+
+class Fidelity(_Pairs):
+    """Fidelity loss over pairs under Thurstone's model, as in UNIQUE [Zhang et al., TIP 2021].
+
+    Args:
+        scale: Factor on scores in [0, 1], whose differences would otherwise all look like ties.
+        least: Least difference of quality that makes a pair.
+    """
+
+    def __init__(self, scale: float = 10.0, least: float = 0.0) -> None:
+        super().__init__(least)
+        self.scale = scale
+
+    def of_pairs(self, difference: Tensor) -> Tensor:
+        """Give `1 − sqrt(p)`, where `p = Φ(scale · difference / √2)` is the probability of the right order."""
+        probability = 0.5 * (1 + torch.erf(self.scale * difference / 2))  # Φ(x/√2) = (1 + erf(x/2))/2
+        return 1 - (probability + 1e-8).sqrt()
+
+
+class Weighted(QualityLoss):
+    """A weighted sum of losses.
+
+    Args:
+        losses: The losses.
+        weights: Their weights, as many.
+    """
+
+    compares = True  # one of them may
+
+    def __init__(self, losses: Sequence[QualityLoss], weights: Sequence[float]) -> None:
+        super().__init__()
+        if len(losses) != len(weights):
+            raise ValueError(f"there are {len(losses)} losses and {len(weights)} weights; give one weight for each loss")
+        self.losses, self.weights = nn.ModuleList(losses), tuple(weights)
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give the sum."""
+        terms = [weight * loss(score, quality) for loss, weight in zip(self.losses, self.weights, strict=True)]
+        return torch.stack(terms).sum()

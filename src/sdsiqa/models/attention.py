@@ -1,0 +1,48 @@
+"""Spatial attention, and the ways in which a map of attention strengthens features."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+Strengthen = Literal["residual", "plain", "centered", "none"]
+"""How attention `A` acts on features `F`: `F(1 + A)`, `F A`, `2 F A` (the identity at the start), `F`."""
+
+
+class SpatialAttention(nn.Module):
+    """Where features are strong: a map from the mean and maximum over channels [CBAM, Woo et al., ECCV 2018, eq. 5].
+
+    The convolution starts at zero, so that the map starts at 0.5 everywhere.
+
+    Args:
+        kernel: Side of the convolution, odd.
+    """
+
+    def __init__(self, kernel: int = 7) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
+        nn.init.zeros_(self.convolution.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features `(N, C, h, w)` to attention `(N, 1, h, w)` in (0, 1)."""
+        pooled = torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], 1)  # (N, 2, h, w)
+        attention: Tensor = torch.sigmoid(self.convolution(pooled))
+        return attention
+
+
+def strengthen(features: Tensor, attention: Tensor, how: Strengthen) -> Tensor:
+    """Let attention act on features.
+
+    Args:
+        features: `(N, C, h, w)`.
+        attention: `(N, 1, h', w')` in (0, 1); resized bilinearly where its size differs.
+        how: The form.
+    """
+    if how == "none":
+        return features
+    if attention.shape[-2:] != features.shape[-2:]:
+        attention = F.interpolate(attention, features.shape[-2:], mode="bilinear", align_corners=False)
+    if how == "residual":
+        return features * (1 + attention)
+    return features * (attention if how == "plain" else 2 * attention)

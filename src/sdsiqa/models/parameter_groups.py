@@ -1,0 +1,51 @@
+"""Which weights learn at which rate, and which decay."""
+
+import dataclasses
+
+from torch import nn
+
+from sdsiqa.models.attention import SpatialAttention
+from sdsiqa.models.network import QualityNetwork
+
+
+@dataclasses.dataclass
+class ParameterGroup:
+    """Weights that are treated alike.
+
+    Args:
+        name: What logs call it.
+        lr_scale: Factor on the learning rate.
+        decay: Whether weight decay applies.
+        parameters: The weights.
+    """
+
+    name: str
+    lr_scale: float
+    decay: bool
+    parameters: list[nn.Parameter] = dataclasses.field(default_factory=list)
+
+
+def parameter_groups(network: QualityNetwork, backbone_lr_scale: float) -> list[ParameterGroup]:
+    """Group the weights that learn.
+
+    Biases, normalisation, gates and attention never decay: pulling them to zero would switch off what they do.
+
+    Args:
+        network: The network.
+        backbone_lr_scale: Factor for its pretrained parts.
+
+    Returns:
+        Groups that are not empty, pretrained ones first.
+    """
+    pretrained = {id(p) for part in network.pretrained_parts() for p in part.parameters()}
+    attention = {id(p) for m in network.modules() if isinstance(m, SpatialAttention) for p in m.parameters()}
+    groups = [
+        ParameterGroup(f"{name}{'' if decay else ', no decay'}", scale, decay)
+        for name, scale in (("pretrained", backbone_lr_scale), ("new", 1.0))
+        for decay in (True, False)
+    ]
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            decays = parameter.squeeze().dim() > 1 and id(parameter) not in attention
+            groups[2 * (id(parameter) not in pretrained) + (not decays)].parameters.append(parameter)
+    return [group for group in groups if group.parameters]

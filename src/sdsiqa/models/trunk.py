@@ -1,0 +1,161 @@
+"""A timm backbone that can be entered between its levels."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import timm
+import torch
+from timm.models._features import FeatureDictNet
+from torch import Tensor, nn
+
+from sdsiqa.errors import WeightsNotFoundError
+
+Alter = Callable[[int, Tensor], Tensor]
+"""Changes the features `(N, C, h, w)` of a level, given its position among the levels."""
+
+
+class Trunk(nn.Module):
+    """Features of several levels of any timm backbone.
+
+    Channels, strides, layout and normalisation are read from timm. The constructor builds structure only;
+    `load_pretrained` loads weights, so opening a checkpoint needs neither a network nor the weights' file.
+
+    Args:
+        name: Backbone in timm's naming.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        levels: Which of timm's feature levels, shallow to deep; none takes the last four.
+        same_padding: Pad as TensorFlow does, for weights that were trained so (EfficientNet and MobileNet families).
+        channels: Input channels; those beyond RGB start with zero weights.
+        frozen: Whether weights and statistics stay as they are.
+        frozen_statistics: Whether normalisation layers keep their statistics while weights learn.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        weights: str | None = None,
+        levels: Sequence[int] | None = None,
+        same_padding: bool = False,
+        channels: int = 3,
+        frozen: bool = False,
+        frozen_statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
+        self.frozen, self.frozen_statistics = frozen, frozen_statistics
+        self.body = self._create(channels, pretrained=False)
+        self.channels: list[int] = list(self.body.feature_info.channels())
+        self.strides: list[int] = list(self.body.feature_info.reduction())
+        config = self.body.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+        if frozen:
+            self.requires_grad_(False)
+
+    @property
+    def staged(self) -> bool:
+        """Whether a level can be changed before the next one sees it; transformers' can not."""
+        return isinstance(self.body, FeatureDictNet) or hasattr(self.body, "conv_stem")
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """Normalise as the backbone's weights expect.
+
+        Args:
+            image: `(N, 3, h, w)` in [0, 1].
+        """
+        return (image - self.mean) / self.std
+
+    def forward(self, x: Tensor, alter: Alter | None = None, propagate: bool = False) -> list[Tensor]:
+        """Compute the levels.
+
+        Args:
+            x: Normalised input, `(N, channels, h, w)`.
+            alter: Changes each level's features.
+            propagate: Whether the next level sees the changed features.
+
+        Returns:
+            One `(N, C, h, w)` per level, after `alter`.
+        """
+        if not propagate or alter is None:
+            if not self.staged:  # patches do not overlap: a rest that fills none would be refused
+                step = self.strides[0]
+                x = nn.functional.pad(x, (0, -x.shape[-1] % step, 0, -x.shape[-2] % step))
+            features = list(self.body(x))
+            return features if alter is None else [alter(level, f) for level, f in enumerate(features)]
+        found: list[Tensor] = []
+        for module, is_level in self._steps():
+            x = module(x)
+            if is_level:
+                x = alter(len(found), x)
+                found.append(x)
+        return found
+
+    def train(self, mode: bool = True) -> "Trunk":
+        """Switch to training, except for what is frozen."""
+        super().train(mode and not self.frozen)
+        if self.frozen_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):  # timm's BatchNormAct2d is one
+                    module.eval()
+        return self
+
+    def load_pretrained(self) -> None:
+        """Load the weights that `weights` names.
+
+        Raises:
+            WeightsNotFoundError: They are not there; says how to get them.
+        """
+        if self.weights is None:
+            return
+        if self.weights != "timm" and not Path(self.weights).expanduser().is_file():
+            raise WeightsNotFoundError(
+                f"there are no weights at {self.weights}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
+                "download them, or to null to start at random"
+            )
+        try:
+            source = self._create(3, pretrained=True).state_dict()
+        except Exception as error:  # timm and its hub client raise many kinds
+            raise WeightsNotFoundError(
+                f"weights of {self.name} could not be loaded from {self.weights!r} ({str(error).splitlines()[0][:160]}); without "
+                "internet, set SDSIQA_WEIGHTS to a .safetensors file of this backbone"
+            ) from error
+        own = self.body.state_dict()
+        for name, value in source.items():
+            if own[name].shape == value.shape:
+                own[name].copy_(value)
+            else:  # the first convolution of an input with more channels
+                own[name].zero_()
+                own[name][:, : value.shape[1]].copy_(value)
+
+    def _create(self, channels: int, pretrained: bool) -> nn.Module:
+        arguments: dict[str, object] = {"pad_type": "same"} if self.same_padding else {}
+        if pretrained and self.weights != "timm":
+            arguments["pretrained_cfg_overlay"] = {"file": str(Path(str(self.weights)).expanduser())}
+        arguments["out_indices"] = (-4, -3, -2, -1) if self.levels is None else tuple(self.levels)
+        # ViT and Swin are built for one image size unless told otherwise, each in its own words
+        for any_size in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}, {}):
+            try:
+                body: nn.Module = timm.create_model(
+                    self.name, features_only=True, in_chans=channels, pretrained=pretrained, **arguments, **any_size
+                )
+            except TypeError as error:
+                if not any(word in str(error) for word in any_size):
+                    raise
+            else:
+                return body
+        raise AssertionError("the last attempt returns or raises")
+
+    def _steps(self) -> Iterator[tuple[nn.Module, bool]]:
+        """Modules of the body in order, with whether a level ends there."""
+        if isinstance(self.body, FeatureDictNet):
+            for name, module in self.body.items():
+                yield module, name in self.body.return_layers
+            return
+        taps = self.body._stage_out_idx
+        yield self.body.conv_stem, False
+        # some families keep the activation apart from the normalisation
+        yield nn.Sequential(self.body.bn1, getattr(self.body, "act1", nn.Identity())), 0 in taps
+        for position, block in enumerate(self.body.blocks, start=1):
+            yield block, position in taps
