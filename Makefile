@@ -34,7 +34,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 
 demo: install  ## Make the Demo benchmark, train SDS-IQA on three splits, test, print a table
 	@for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done
-	@$(BIN)/sdsiqa table runs/demo-*
+	@$(BIN)/sdsiqa report runs/demo-*
 
 test: install  ## Run the tests, offline
 	$(BIN)/python -m pytest $(ARGS)
@@ -58,7 +58,7 @@ train-%: install
 	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)
 
 results: install  ## Write the README's tables from results/
-	$(BIN)/sdsiqa table --readme README.md results/livec
+	$(BIN)/sdsiqa report --readme README.md results/livec
 
 image: ## Build the container image
 	docker build --tag sdsiqa .

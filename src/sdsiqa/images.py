@@ -69,6 +69,24 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     return _to_rgb8(image, name) if is_png_or_tiff else np.asarray(image, np.uint8)
 
 
+def resize_short_side(image: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """Resize so that the short side has a length, keeping the aspect; area averaging when shrinking.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+        length: The short side in pixels.
+
+    Returns:
+        RGB, uint8, the smaller of its sides `length`.
+    """
+    short = min(image.shape[:2])
+    if short == length:
+        return image
+    height, width = (max(length, round(side * length / short)) for side in image.shape[:2])
+    how = cv2.INTER_AREA if length < short else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+
+
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an image beside its place, then move it there: a reader never sees half a file.
 

@@ -16,6 +16,18 @@ class QualityNetwork(nn.Module, ABC):
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""
 
+    def explain(self, image: Tensor, saliency: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Give what the network attends to; nothing unless a network says otherwise.
+
+        Args:
+            image: `(N, 3, h, w)` in [0, 1].
+            saliency: `(N, 1, h, w)` in [0, 1].
+
+        Returns:
+            Spatial attention `(N, 1, h, w)` in (0, 1) and channel gates `(N, C)`, one entry a level.
+        """
+        return [], []
+
     @abstractmethod
     def pretrained_parts(self) -> list[nn.Module]:
         """Parts that start from pretrained weights: trained at a lower rate, loaded by `load_pretrained`."""

@@ -1,0 +1,63 @@
+"""The `sdsiqa` command: names the verbs, imports only the one that is called."""
+
+import sys
+from importlib import import_module
+
+STAGES = {
+    "fit": "Train a network, then test the weights that validation chose.",
+    "validate": "Score the validation part with a checkpoint.",
+    "test": "Score the test part, or all of another benchmark, with a checkpoint.",
+    "predict": "Write scores of a benchmark without judging them.",
+}
+TOOLS = {
+    "score": ("sdsiqa.score_images", "Score image files with a checkpoint."),
+    "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
+    "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
+    "report": ("sdsiqa.report", "Print the results of finished runs as one table."),
+}
+
+
+def overview() -> str:
+    """List the verbs, with a line each."""
+    lines = {**STAGES, **{name: line for name, (_, line) in TOOLS.items()}}
+    verbs = "\n".join(f"  {name:<12}{line}" for name, line in lines.items())
+    return (
+        "usage: sdsiqa VERB [OPTIONS]\n\nSaliency-guided no-reference image quality assessment.\n\n"
+        f"{verbs}\n\n`sdsiqa VERB --help` says more. Start with: sdsiqa fit -c configs/train/demo.yaml"
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run a verb.
+
+    Args:
+        args: Words of the command line; none takes the process's own.
+
+    Returns:
+        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage.
+    """
+    words = sys.argv[1:] if args is None else args
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    name, *rest = words
+    if name == "--version":
+        print(import_module("sdsiqa").__version__)
+        return 0
+    if name not in STAGES and name not in TOOLS:
+        print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
+        return 2
+    errors = import_module("sdsiqa.errors")
+    try:
+        if name in STAGES:
+            return int(import_module("sdsiqa.training").main(args))
+        return int(import_module(TOOLS[name][0]).main(rest))
+    except errors.SdsiqaError as error:
+        print(f"sdsiqa {name}: {error}", file=sys.stderr)
+        return 1
+
+
+def _nearest(name: str) -> str:
+    difflib = import_module("difflib")
+    near = difflib.get_close_matches(name, [*STAGES, *TOOLS], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

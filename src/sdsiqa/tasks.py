@@ -1,0 +1,133 @@
+"""Training and scoring of one network."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
+
+import lightning
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from sdsiqa.data.dataset import Sample
+from sdsiqa.losses import L1, QualityLoss
+from sdsiqa.models.network import QualityNetwork
+from sdsiqa.models.parameter_groups import parameter_groups
+from sdsiqa.ridge import RidgeStart
+
+
+class QualityTask(lightning.LightningModule):
+    """Trains a quality network on crops and scores whole images or fixed grids of crops.
+
+    Args:
+        network: What maps images to scores.
+        loss: What is minimised over the scores of crops; each crop has the label of its image.
+        optimizer: Steps the weights; its learning rate is that of new layers.
+        backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
+        schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
+            `constant` stays.
+        warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
+        ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
+            from a random one.
+        channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
+        compile: Compile the network with `torch.compile`.
+    """
+
+    def __init__(
+        self,
+        network: QualityNetwork,
+        loss: QualityLoss | None = None,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        backbone_lr_scale: float = 0.1,
+        schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
+        warmup: float = 0.05,
+        ridge_start: RidgeStart | None = None,
+        channels_last: bool = False,
+        compile: bool = False,  # noqa: A002 - the library's word for it
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = L1() if loss is None else loss
+        self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
+        self.schedule, self.warmup, self.ridge_start = schedule, warmup, ridge_start
+        self.channels_last = channels_last
+        # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
+        self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
+
+    def setup(self, stage: str) -> None:
+        """Load pretrained weights, unless a checkpoint brings its own."""
+        if stage == "fit" and self.trainer.ckpt_path is None:
+            self.network.load_pretrained()
+        if self.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+
+    def on_fit_start(self) -> None:
+        """Start from the ridge solution, unless a checkpoint goes on from somewhere."""
+        if self.ridge_start is not None and self.trainer.ckpt_path is None:
+            found = self.ridge_start(self.network, self.trainer.datamodule, self.device)  # type: ignore[attr-defined]
+            self.print(found)
+
+    def score(self, batch: Sample) -> Tensor:
+        """Score every crop.
+
+        Args:
+            batch: Pictures in [0, 1], `(B, P, C, h, w)`.
+
+        Returns:
+            `(B, P)` float32, higher is better.
+        """
+        shape = batch["image"].shape[:2]
+        pictures = [cast(Mapping[str, Tensor], batch)[name].flatten(0, 1) for name in self.network.inputs]
+        if self.channels_last:
+            pictures = [picture.contiguous(memory_format=torch.channels_last) for picture in pictures]
+        return self._forward(*pictures).float().unflatten(0, shape)  # (B·P,) → (B, P)
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+        """Give the loss of one step."""
+        score, quality = self.score(batch), batch["quality"]
+        if self.loss.compares and self.trainer.world_size > 1:
+            # a loss that compares images needs those of all devices, else its gradient is another one
+            score = cast(Tensor, self.all_gather(score, sync_grads=True)).flatten(0, 1)
+            quality = cast(Tensor, self.all_gather(quality)).flatten(0, 1)
+        loss = self.loss(score, quality[:, None].expand_as(score))
+        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(quality))
+        return cast(Tensor, loss)
+
+    def validation_step(self, batch: Sample, batch_idx: int) -> dict[str, Tensor]:
+        """Score images: the mean over their crops."""
+        return {"index": batch["index"], "score": self.score(batch).mean(1), "quality": batch["quality"]}
+
+    test_step = validation_step
+    predict_step = validation_step
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimiser over groups of weights and the schedule over steps."""
+        groups = parameter_groups(self.network, self.backbone_lr_scale)
+        optimizer = self.optimizer([{"params": group.parameters, "name": group.name} for group in groups])
+        for group, settings in zip(groups, optimizer.param_groups, strict=True):
+            settings["lr"] *= group.lr_scale
+            if not group.decay:
+                settings["weight_decay"] = 0.0
+        scheduler = self._scheduler(optimizer, max(1, int(self.trainer.estimated_stepping_batches)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""
+        checkpoint.pop("hyper_parameters", None)
+
+    def _scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
+        if self.schedule == "one_cycle":
+            tops = [group["lr"] for group in optimizer.param_groups]
+            # a schedule that also cycles the momentum would undo what the optimiser was given
+            return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=max(self.warmup, 1 / steps), cycle_momentum=False)
+        return LambdaLR(optimizer, lambda step: self._factor(step, steps))
+
+    def _factor(self, step: int, steps: int) -> float:
+        rising = round(self.warmup * steps)
+        if step < rising:
+            return (step + 1) / rising
+        if self.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

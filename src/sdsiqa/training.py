@@ -1,0 +1,177 @@
+"""The verbs that need Lightning: fit, validate, test, predict."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import Namespace, set_parsing_settings
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+
+from sdsiqa import tracking
+from sdsiqa.callbacks import (
+    BestCheckpoint,
+    Cost,
+    History,
+    LogAgreement,
+    LogPanel,
+    LogScatter,
+    RecipeKeeper,
+    StepSeeds,
+    WriteScores,
+)
+from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.errors import CheckpointError
+from sdsiqa.images import write_bytes
+from sdsiqa.recipe import Recipe
+from sdsiqa.run import RunFolder, RunSettings, fingerprint, now, surroundings
+from sdsiqa.tasks import QualityTask
+from sdsiqa.tracking import WandbSettings
+
+# resolves ${...} after all files and the command line, under subcommands too
+set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+
+class QualityCLI(LightningCLI):
+    """Builds everything from the configuration, inside one run folder."""
+
+    folder: RunFolder
+    plain: dict[str, Any]
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The verbs, with what the command line does not set."""
+        return LightningCLI.subcommands()
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what belongs to the run."""
+        parser.add_class_arguments(RunSettings, "run")
+        parser.add_class_arguments(WandbSettings, "wandb")
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run's folder, and the checkpoint to go on from or to evaluate."""
+        config = self.config[self.subcommand]
+        self.plain = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
+        settings = self.plain["run"]
+        path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{fingerprint(self.plain)}")
+        self.plain["run"]["folder"] = str(path)
+        self.folder = RunFolder(path)
+        config.trainer.default_root_dir = str(path)
+        if self.subcommand == "fit":
+            self._prepare_fit(config)
+        else:
+            self._choose_checkpoint(config)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Build the trainer with the callbacks that make a run complete, and with its loggers."""
+        config = self._get(self.config_init, "trainer")
+        recipe = Recipe.of(self.plain, self.datamodule.benchmark)
+        own = [
+            *(LogAgreement(), WriteScores(), LogScatter(), LogPanel()),
+            *(StepSeeds(), History(), Cost(), RecipeKeeper(recipe)),
+            BestCheckpoint(),
+        ]
+        config.callbacks = [*(config.callbacks or []), *own]
+        # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
+        config.use_distributed_sampler = False
+        config.logger = self._logger() or False
+        return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        """Record what is about to run; refuse a folder that was made from other data."""
+        split = self.datamodule.make_split()
+        facts = {
+            "hash": fingerprint(self.plain),
+            "data_version": self.datamodule.benchmark.data_version(),
+            "split_hash": split.sha256,
+        }
+        self.folder.check(facts)
+        self._write_record(facts, split)
+
+    def after_fit(self) -> None:
+        """Test once, with the weights that validation chose."""
+        if self.trainer.fast_dev_run:
+            return
+        if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
+            self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
+        self.trainer.strategy.barrier()
+        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
+        self._finish()
+
+    @rank_zero_only
+    def _logger(self) -> Any:
+        settings = self._get(self.config_init, "run")
+        wandb = self._get(self.config_init, "wandb")
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        return tracking.open_logger(WandbSettings(**wandb.as_dict()), RunSettings(**settings.as_dict()), self.folder.path, self.plain)
+
+    @rank_zero_only
+    def _write_record(self, facts: dict[str, str], split: Any) -> None:
+        self.folder.claim()
+        write_bytes(self.folder.path / "config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
+        split.save(self.folder.path / "split.json", self.datamodule.benchmark.table())
+        self.folder.update(
+            id=self.folder.path.name,
+            **facts,
+            seed=self.datamodule.seed,
+            devices=self.trainer.world_size,
+            state="started",
+            **surroundings(),
+            started=self.folder.record.get("started", now()),
+        )
+
+    @rank_zero_only
+    def _finish(self) -> None:
+        self.folder.update(state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc")
+        rank_zero_info(self.folder.summary())
+
+    def _prepare_fit(self, config: Namespace) -> None:
+        if self.folder.finished:
+            print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
+            sys.exit(0)
+        self.folder.check({"hash": fingerprint(self.plain)})
+        if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
+            config.ckpt_path = str(self.folder.last)
+            rank_zero_info(f"going on from {config.ckpt_path}")
+        elif config.get("ckpt_path") == "last":
+            raise CheckpointError(
+                f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to go on from; leave "
+                "out --ckpt_path to start"
+            )
+
+    def _choose_checkpoint(self, config: Namespace) -> None:
+        if config.get("ckpt_path") in (None, "best"):
+            config.ckpt_path = None if self.folder.best is None else str(self.folder.best)
+        elif config.ckpt_path == "last" and self.folder.last is not None:
+            config.ckpt_path = str(self.folder.last)
+        if config.ckpt_path is None:
+            raise CheckpointError(
+                f"{self.folder.path} has no checkpoint, and untrained weights are not tested; train first with `sdsiqa fit`, "
+                "or name a checkpoint with --ckpt_path"
+            )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run a verb.
+
+    Args:
+        args: Words after `sdsiqa`; none takes the process's own.
+    """
+    try:
+        QualityCLI(
+            QualityTask,
+            QualityDataModule,
+            subclass_mode_model=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()} | {"parser_mode": "omegaconf+"},
+            args=args,
+        )
+    except BaseException:
+        tracking.close(exit_code=1)
+        raise
+    tracking.close()
+    return 0
