@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning
+import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.callbacks.weight_averaging import WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sdsiqa import metrics, plots, tracking
 from sdsiqa.agreement import Agreement, Scores
 from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.images import write_bytes
+from sdsiqa.models.network import QualityNetwork
 from sdsiqa.recipe import Recipe
 from sdsiqa.run import RunFolder
 from sdsiqa.score_table import score_table, write_scores
@@ -138,7 +142,7 @@ class WriteScores(EpochScores):
         if stage == "val" or not trainer.is_global_zero:
             return
         benchmark = data_of(trainer).benchmark
-        table = score_table(benchmark.table(), scores)
+        table = score_table(benchmark.table(), scores.index, scores.score)
         file = folder_of(trainer) / "scores" / f"{part_key(trainer)}.csv"
         write_scores(file, table)
         tracking.log_table(trainer.loggers, f"scores/{part_key(trainer)}", table)
@@ -154,7 +158,7 @@ class LogScatter(EpochScores):
         if stage != "test" or not trainer.is_global_zero:
             return
         benchmark = data_of(trainer).benchmark
-        table = score_table(benchmark.table(), scores)
+        table = score_table(benchmark.table(), scores.index, scores.score)
         figure = plots.scatter(
             benchmark.to_mos(scores.score),
             table["mos"].to_numpy(),
@@ -211,6 +215,46 @@ class EMA(WeightAveraging):
         super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
 
 
+class LogPanel(EpochScores):
+    """Draws, after a test, what the network looked at: image, map, attention per level, score.
+
+    Six images are shown: the three with the smallest and the three with the largest error.
+    """
+
+    def on_scores(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
+    ) -> None:
+        """Draw the figure of a test, on rank zero."""
+        if stage != "test" or not trainer.is_global_zero or len(scores.index) == 0:
+            return
+        data, network = data_of(trainer), cast(QualityNetwork, module.network)
+        if "saliency" not in network.inputs:
+            return
+        table, read = data.benchmark.table(), data.reader()
+        order = np.argsort(np.abs(scores.score - scores.quality), kind="stable")
+        rows = []
+        for place in dict.fromkeys([*order[:3], *order[-3:]]):
+            entry = table.loc[scores.index[place]]
+            image, saliency = read(entry["image"])
+            if saliency is None:
+                raise AssertionError("the network asks for saliency, so the reader gives it")
+            pictures = [_to_batch(planes, module.device) for planes in (image, saliency)]
+            guides, _ = network.explain(*pictures)
+            rows.append(
+                plots.PanelRow(
+                    image,
+                    saliency / np.float32(255),
+                    [guide[0, 0].float().cpu().numpy() for guide in guides],
+                    score=float(data.benchmark.to_mos(scores.score[place])),
+                    mos=float(entry["mos"]),
+                    title=Path(entry["image"]).name,
+                )
+            )
+        file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
+        plots.save(plots.panels(rows), file)
+        tracking.log_figure(trainer.loggers, "figures/panel", file)
+
+
 class RecipeKeeper(Callback):
     """Puts into every checkpoint what it takes to open it: plain values, no objects.
 
@@ -265,7 +309,8 @@ class History(Callback):
 
     @rank_zero_only
     def _write(self, trainer: lightning.Trainer) -> None:
-        plots.write_frame(folder_of(trainer) / "metrics.csv", pd.DataFrame(self.rows))
+        content = pd.DataFrame(self.rows).to_csv(index=False, lineterminator="\n")
+        write_bytes(folder_of(trainer) / "metrics.csv", content.encode())
 
 
 class Cost(Callback):
@@ -317,6 +362,12 @@ class Cost(Callback):
         if torch.cuda.is_available():
             facts["peak_gpu_bytes"] = torch.cuda.max_memory_allocated()
         RunFolder(folder_of(trainer)).update(cost=facts)
+
+
+def _to_batch(planes: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Bring `(H, W[, 3])` uint8 to `(1, C, H, W)` float32 in [0, 1]."""
+    tensor = torch.from_numpy(np.array(planes)).to(device).float().div_(255)
+    return tensor.permute(2, 0, 1)[None] if tensor.dim() == 3 else tensor[None, None]
 
 
 def part_of(trainer: lightning.Trainer) -> str:

@@ -32,7 +32,7 @@ class WandbSettings:
 
 
 def open_logger(
-    settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any], flat: Mapping[str, Any]
+    settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any]
 ) -> WandbLogger | None:
     """Start the run's W&B run; call on rank zero only.
 
@@ -41,7 +41,6 @@ def open_logger(
         run: Group, job type and tags.
         folder: The run's folder; its name is the id, so a restarted run goes on as the same one.
         config: The whole resolved configuration.
-        flat: What dashboards filter by, at the top level of the configuration.
 
     Returns:
         A logger that owns the run, or none if W&B is disabled.
@@ -58,7 +57,7 @@ def open_logger(
         group=run.group,
         job_type=run.job_type,
         tags=run.tags,
-        config={**config, **flat},
+        config={**config, **_flat(config)},
         resume="allow",
         mode=mode,
         settings=wandb.Settings(console="off", silent=True),
@@ -118,6 +117,19 @@ def close(exit_code: int = 0) -> None:
     """
     if wandb.run is not None:
         wandb.finish(exit_code=exit_code)
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
+    data, network = config["data"], config["model"]["init_args"]["network"]
+    return {
+        "benchmark": data["benchmark"]["class_path"].rsplit(".", 1)[-1].lower(),
+        "split": data["split"],
+        "seed": config["seed_everything"],
+        "saliency": data["saliency"]["class_path"].rsplit(".", 1)[-1],
+        "method": network["class_path"].rsplit(".", 1)[-1],
+        "backbone": (network.get("init_args") or {}).get("backbone"),
+    }
 
 
 def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:

@@ -104,7 +104,7 @@ class QualityCLI(LightningCLI):
         settings = self._get(self.config_init, "run")
         wandb = self._get(self.config_init, "wandb")
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        return tracking.open_logger(WandbSettings(**wandb.as_dict()), RunSettings(**settings.as_dict()), self.folder.path, self.plain)
+        return tracking.open_logger(wandb, settings, self.folder.path, self.plain)
 
     @rank_zero_only
     def _write_record(self, facts: dict[str, str], split: Any) -> None:
