@@ -126,7 +126,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     for name in ("index", "image"):
         repeats = np.flatnonzero(table[name].duplicated())
         if len(repeats):
-            value = table[name].iloc[repeats[0]]
+            value = rows[repeats[0]][name]
             raise BenchmarkMismatchError(
                 f"{path}, line {repeats[0] + 2}: {name} {value!r} appears twice; keep one row per image"
             )
