@@ -1,0 +1,242 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from sdsiqa import metrics, plots
+from sdsiqa.images import read_image
+
+KINDS = ["jp2k", "jpeg", "wn", "gblur", "fastfading"]
+
+
+def points(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    mos = rng.uniform(0, 100, n)
+    return mos * 0.8 + 8 + 8 * rng.normal(size=n), mos
+
+
+def texts(figure: Figure) -> str:
+    """All letters of a figure."""
+    return "\n".join(text.get_text() for text in figure.findobj(Text) if isinstance(text, Text))
+
+
+def drawn_inside(figure: Figure) -> None:
+    """No letter and no axis is cut by the figure's edge."""
+    figure.draw_without_rendering()
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    boxes = [axes.get_tightbbox(renderer) for axes in figure.axes if axes.axison]
+    boxes += [text.get_window_extent(renderer) for text in figure.texts]
+    assert boxes
+    for box in boxes:
+        assert box.x0 >= -1
+        assert box.y0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1
+        assert box.y1 <= figure.bbox.y1 + 1
+
+
+def row(size: tuple[int, int] = (60, 90), levels: int = 3, gates: bool = True, title: str = "a.png") -> plots.PanelRow:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (*size, 3), np.uint8)
+    guides = [rng.uniform(0.2, 0.9, (8 >> k, 12 >> k)).astype(np.float32) for k in range(levels)]
+    gate = [rng.uniform(0.5, 1.5, 16).astype(np.float32) for _ in range(levels)] if gates else None
+    return plots.PanelRow(image, rng.random(size, np.float32), guides, 41.25, 43.75, gate, title)
+
+
+def test_a_scatter_prints_the_numbers_of_the_metrics() -> None:
+    score, mos = points(160)
+    figure = plots.scatter(score, mos, title="LIVE, test", distortion=KINDS * 32, label="DMOS")
+    values, written = metrics.agreement(score, mos), texts(figure)
+    for name in ("srcc", "plcc", "plcc_fit"):
+        assert f"{values[name]:.3f}" in written
+    assert f"{values['rmse_fit']:.3g} after fit" in written
+    assert "LIVE, test" in written
+    assert "predicted DMOS" in written
+    for kind in KINDS:
+        assert f"{kind} (32)" in written
+    drawn_inside(figure)
+
+
+def test_a_scatter_draws_the_given_curve() -> None:
+    score, mos = points(100)
+    fit = metrics.fit_logistic5(score, mos)
+    line = plots.scatter(score, mos, title="t", fit=fit).axes[0].lines[-1]
+    assert np.asarray(line.get_ydata()) == pytest.approx(fit(np.asarray(line.get_xdata())))
+    assert (np.min(line.get_xdata()), np.max(line.get_xdata())) == (score.min(), score.max())
+
+
+@pytest.mark.parametrize("n", [30, 160, 2015, 10_000])
+def test_points_shrink_and_fade_as_they_become_many(n: int) -> None:
+    figure = plots.scatter(*points(n), title="t")
+    (cloud,) = figure.axes[0].collections
+    assert len(np.asarray(cloud.get_offsets())) == n
+    assert 3 < cloud.get_sizes()[0] < 25  # type: ignore[attr-defined]
+    assert (cloud.get_alpha() < 0.5) == (n > 2000)
+    assert bool(cloud.get_rasterized()) == (n > 3000)
+
+
+def test_the_box_of_numbers_hides_no_points() -> None:
+    score, mos = points(500)
+    for sign in (1, -1):
+        figure = plots.scatter(sign * score, mos, title="t")
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        box = next(t for t in axes.texts if "SRCC" in t.get_text()).get_window_extent()
+        places = axes.transData.transform(np.stack([sign * score, mos], -1))
+        assert not sum(box.contains(x, y) for x, y in places)
+
+
+def test_a_diagonal_needs_a_common_scale() -> None:
+    score, mos = points(50)
+    lines: list[int] = []
+    for factor in (1, 0.01):
+        axes = plots.scatter(factor * score, mos, title="t").axes[0]
+        lines.append(len(axes.lines))
+    assert lines == [2, 1]
+
+
+def test_a_collapsed_network_is_drawn_with_nan() -> None:
+    _, mos = points(20)
+    figure = plots.scatter(np.full(20, 50.0), mos, title="t")
+    assert "SRCC     NaN" in texts(figure)
+    assert "after fit" not in texts(figure)
+    drawn_inside(figure)
+
+
+def test_scores_that_are_not_finite_are_counted() -> None:
+    score, mos = points(20)
+    score[3] = np.nan
+    figure = plots.scatter(score, mos, title="t", distortion=["wn"] * 20)
+    assert "20 (1 not finite)" in texts(figure)
+    assert "no finite scores" in texts(plots.scatter(np.full(20, np.nan), mos, title="t"))
+
+
+def test_more_kinds_than_colours_differ_in_their_markers() -> None:
+    score, mos = points(240)
+    figure = plots.scatter(score, mos, title="TID2013", distortion=[f"kind {i % 24:02d}" for i in range(240)])
+    looks = {
+        (tuple(np.asarray(c.get_facecolor())[0, :3]), c.get_paths()[0].vertices.tobytes())
+        for c in figure.axes[0].collections
+    }
+    assert len(looks) == 24
+    drawn_inside(figure)
+
+
+def test_a_panel_shows_every_level_in_one_range() -> None:
+    first, second = row(), row((90, 60), levels=2)
+    figure = plots.panels([first, second])
+    images = [axes.images[0] for axes in figure.axes if axes.images]
+    maps = [image for image in images if image.cmap.name == "viridis" and image.get_array().ndim == 2]
+    assert len(images) == (2 + 3) + (2 + 2)
+    assert len(maps) == 5
+    everything = np.concatenate([guide.ravel() for each in (first, second) for guide in each.guides])
+    assert {image.get_clim() for image in maps} == {(float(everything.min()), float(everything.max()))}
+    written = texts(figure)
+    assert "a.png   score 41.2   MOS 43.8" in written
+    assert "attention 3" in written
+    assert "attention 4" not in written
+    drawn_inside(figure)
+
+
+def test_pictures_of_a_row_cover_the_same_ground() -> None:
+    figure = plots.panels([row((200, 50))])
+    figure.draw_without_rendering()
+    extents = {tuple(axes.images[0].get_extent()) for axes in figure.axes if axes.images}
+    assert extents == {(0.0, 50.0, 200.0, 0.0)}
+    boxes = [axes.get_window_extent() for axes in figure.axes if axes.images]
+    assert all(box.height / box.width == pytest.approx(4, rel=0.02) for box in boxes)
+
+
+def test_a_panel_may_lack_attention_gates_and_opinion() -> None:
+    given = row()
+    figure = plots.panel(given.image, given.saliency, [], score=0.6534, mos=None, title="x" * 200 + ".png")
+    written = texts(figure)
+    assert "score 0.653" in written
+    assert "MOS" not in written
+    assert "…" in written
+    assert "xxx.png" in written
+    assert len([axes for axes in figure.axes if axes.images]) == 2
+    with pytest.raises(ValueError, match=r"^rows is \[\]; give at least one image$"):
+        plots.panels([])
+
+
+def test_flat_attention_still_has_a_colour_bar() -> None:
+    given = row()
+    flat = [np.full((4, 6), 0.5, np.float32)] * 2
+    figure = plots.panel(given.image, given.saliency, flat, score=50, mos=50)
+    (low, high) = next(a.images[0].get_clim() for a in figure.axes if a.images and a.images[0].cmap.name == "viridis")
+    assert low < 0.5 < high
+
+
+def history(epochs: int = 12) -> pd.DataFrame:
+    epoch = np.arange(epochs)
+    frame = pd.DataFrame({"epoch": epoch, "train/loss_epoch": 1 / (epoch + 1), "val/srcc": 1 - 1 / (epoch + 2)})
+    frame["val/plcc"] = frame["val/srcc"] - 0.01
+    frame.loc[7:, "val/srcc"] = frame.loc[6, "val/srcc"]  # equal from here on
+    return frame
+
+
+def test_curves_mark_the_epoch_that_a_checkpoint_keeps() -> None:
+    figure = plots.curves(history(), title="run")
+    left, right = figure.axes
+    assert right.get_title() + right.get_title("left") == "best: epoch 11, SRCC 0.875"  # of equal ones the later
+    assert left.get_legend_handles_labels()[1] == ["training loss"]
+    assert right.get_legend_handles_labels()[1] == ["validation SRCC", "validation PLCC"]
+    assert np.asarray(right.lines[0].get_ydata()).tolist() == history()["val/srcc"].tolist()
+    drawn_inside(figure)
+
+
+def test_curves_of_a_run_that_just_began() -> None:
+    assert "no SRCC or PLCC yet" in texts(plots.curves(history()[["epoch", "train/loss_epoch"]]))
+    assert "no loss yet" in texts(plots.curves(history().iloc[:0]))
+    collapsed = history().assign(**{"val/srcc": np.nan})
+    assert "best" not in texts(plots.curves(collapsed))
+
+
+def test_boxes_show_every_split() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        [
+            {"method": method, "benchmark": benchmark, "srcc": rng.uniform(0.7, 0.9)}
+            for benchmark in ("LIVE", "LIVEC")
+            for method in ("SDS-IQA", "ridge on frozen features")
+            for _ in range(10)
+        ]
+    )
+    figure = plots.box_over_splits(table, title="ten splits")
+    assert [axes.get_title("left") for axes in figure.axes] == ["LIVE", "LIVEC"]
+    for axes, benchmark in zip(figure.axes, ("LIVE", "LIVEC"), strict=True):
+        dots = np.concatenate([np.asarray(c.get_offsets())[:, 0] for c in axes.collections])
+        assert dots == pytest.approx(table.loc[table["benchmark"] == benchmark, "srcc"].to_numpy())
+    drawn_inside(figure)
+    one = plots.box_over_splits(table[table["benchmark"] == "LIVE"].drop(columns="benchmark"), measure="srcc")
+    assert len(one.axes) == 1
+
+
+def test_saved_files_are_whole_and_repeat(tmp_path: Path) -> None:
+    files = []
+    for name in ("a", "b"):
+        path = tmp_path / name / "scatter.png"
+        plots.save(plots.scatter(*points(60), title="t"), path, pdf=True)
+        files.append((path.read_bytes(), path.with_suffix(".pdf").read_bytes()))
+        assert sorted(file.name for file in path.parent.iterdir()) == ["scatter.pdf", "scatter.png"]
+    assert files[0] == files[1]
+    assert files[0][1].startswith(b"%PDF")
+    assert read_image(tmp_path / "a" / "scatter.png").shape == (570, 600, 3)  # 4.0 by 3.8 inches at 150 dpi
+
+
+def test_no_state_is_left_behind() -> None:
+    before = dict(mpl.rcParams)
+    axes: Axes = plots.scatter(*points(30), title="t").axes[0]
+    assert dict(mpl.rcParams) == before
+    assert not axes.spines["top"].get_visible()
+    code = (
+        "import sys, sdsiqa.plots; print([m for m in ('matplotlib.pyplot', 'torch', 'lightning') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
