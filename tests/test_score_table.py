@@ -30,14 +30,12 @@ def benchmark_table(n: int = 6) -> pd.DataFrame:
     )
 
 
-def scores(*index: int) -> Scores:
-    rng = np.random.default_rng(1)
-    n = len(index)
-    return Scores(np.array(index, np.int64), rng.normal(size=n), rng.uniform(size=n).astype(np.float32).astype(float))
+def scores(*index: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(index, np.int64), np.random.default_rng(1).normal(size=len(index))
 
 
 def test_a_table_survives_the_disk_to_the_last_digit(tmp_path: Path) -> None:
-    table = score_table(benchmark_table(), scores(1, 2, 5))
+    table = score_table(benchmark_table(), *scores(1, 2, 5))
     path = tmp_path / "scores" / "live-test.csv"
     write_scores(path, table)
     back = read_scores(path)
@@ -52,7 +50,7 @@ def test_a_table_survives_the_disk_to_the_last_digit(tmp_path: Path) -> None:
 
 def test_a_table_holds_what_the_benchmark_says_not_what_float32_left() -> None:
     table = benchmark_table()
-    joined = score_table(table, scores(4, 0))
+    joined = score_table(table, *scores(4, 0))
     assert list(joined) == list(COLUMNS)
     assert joined["index"].tolist() == [4, 0]
     assert joined["image"].tolist() == [table["image"][4], table["image"][0]]
@@ -60,7 +58,7 @@ def test_a_table_holds_what_the_benchmark_says_not_what_float32_left() -> None:
 
 
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
-    table = score_table(benchmark_table(), scores(0, 3))
+    table = score_table(benchmark_table(), *scores(0, 3))
     for name in ("a.csv", "b.csv"):
         write_scores(tmp_path / name, table)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
@@ -68,14 +66,14 @@ def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_scores_of_another_benchmark_are_refused() -> None:
     with pytest.raises(BenchmarkMismatchError) as caught:
-        score_table(benchmark_table(), scores(1, 77))
+        score_table(benchmark_table(), *scores(1, 77))
     assert str(caught.value) == (
         "image 77 is scored and the benchmark's table has rows 0 to 5; these scores belong to another benchmark"
     )
     with pytest.raises(
         BenchmarkMismatchError, match=r"^image 1 is scored twice; remove repeats before writing a table$"
     ):
-        score_table(benchmark_table(), scores(1, 2, 1))
+        score_table(benchmark_table(), *scores(1, 2, 1))
 
 
 def test_scores_name_the_images_they_cannot_be_used_for() -> None:
@@ -85,10 +83,10 @@ def test_scores_name_the_images_they_cannot_be_used_for() -> None:
 
 
 def test_a_diverged_run_is_written_and_refused_by_name(tmp_path: Path) -> None:
-    bad = scores(0, 1)
-    bad.score[1] = np.nan
+    index, score = scores(0, 1)
+    score[1] = np.nan
     path = tmp_path / "s.csv"
-    write_scores(path, score_table(benchmark_table(), bad))
+    write_scores(path, score_table(benchmark_table(), index, score))
     with pytest.raises(BenchmarkMismatchError) as caught:
         read_scores(path)
     assert str(caught.value) == f"{path}, line 3: score is 'nan'; expected a finite number; score these images again"

@@ -50,12 +50,13 @@ class Scores:
         return self.index[~np.isfinite(self.score)]
 
 
-def score_table(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+def score_table(table: pd.DataFrame, index: NDArray[np.int64], score: NDArray[np.float64]) -> pd.DataFrame:
     """Join scores to what is known of their images.
 
     Args:
         table: The benchmark's table; its row numbers are the indices of the scores.
-        scores: One row per image.
+        index: Rows of that table, `(n,)` int64, each once, in any order.
+        score: Predictions for them, `(n,)` float64, higher is better.
 
     Returns:
         A row per score with `index, image, content, distortion, level, mos, quality, score`; quality is the table's, in
@@ -64,18 +65,18 @@ def score_table(table: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     Raises:
         BenchmarkMismatchError: A score belongs to no row, or two belong to one.
     """
-    index = pd.Index(scores.index)
-    twice = index[index.duplicated()]
+    wanted = pd.Index(index)
+    twice = wanted[wanted.duplicated()]
     if len(twice):
         raise BenchmarkMismatchError(f"image {int(twice[0])!r} is scored twice; remove repeats before writing a table")
-    unknown = index.difference(table.index)
+    unknown = wanted.difference(table.index)
     if len(unknown):
         raise BenchmarkMismatchError(
             f"image {int(unknown[0])!r} is scored and the benchmark's table has rows 0 to {len(table) - 1}; "
             "these scores belong to another benchmark"
         )
-    rows = table.loc[index].reset_index(drop=True)
-    return rows.assign(index=scores.index, score=scores.score)[list(COLUMNS)]
+    rows = table.loc[wanted].reset_index(drop=True)
+    return rows.assign(index=index, score=score)[list(COLUMNS)]
 
 
 def write_scores(path: Path, table: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sdsiqa.images import resize_short_side
 from sdsiqa.plots.style import COLOURS, FAINT, INK, new_figure, styled
 
-Map = NDArray[np.float32]
+Map = NDArray[np.floating]
 
 SHORT_SIDE = 320
 """Pixels of an image's short side in a figure; more would only make the file large."""
