@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError
 
+# work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
+# child at its first call
+cv2.setNumThreads(0)
+
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2"})
 """Lower-case suffixes of files that are looked for in a folder of images."""
 

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.benchmarks.bid import BID
 from sdsiqa.benchmarks.csiq import CSIQ
+from sdsiqa.benchmarks.demo import Demo
 from sdsiqa.benchmarks.flive import FLIVE
 from sdsiqa.benchmarks.kadid10k import KADID10k
 from sdsiqa.benchmarks.koniq10k import KonIQ10k
@@ -15,7 +16,7 @@ from sdsiqa.benchmarks.tid2013 import TID2013
 from sdsiqa.errors import BenchmarkNotFoundError
 
 BENCHMARKS: dict[str, type[Benchmark]] = {
-    kind.name: kind for kind in (LIVE, CSIQ, TID2013, KADID10k, LIVEC, KonIQ10k, SPAQ, FLIVE, BID)
+    kind.name: kind for kind in (LIVE, CSIQ, TID2013, KADID10k, LIVEC, KonIQ10k, SPAQ, FLIVE, BID, Demo)
 }
 
 
@@ -45,6 +46,7 @@ __all__ = [
     "SPAQ",
     "TID2013",
     "Benchmark",
+    "Demo",
     "KADID10k",
     "KonIQ10k",
     "by_name",

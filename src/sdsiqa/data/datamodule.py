@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import lightning
 import pandas as pd
 from torch.utils.data import DataLoader
@@ -183,7 +182,6 @@ class QualityDataModule(lightning.LightningDataModule):
             collate_fn=collate,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=train and self.num_workers > 0,
-            worker_init_fn=_one_thread,
         )
 
     def _open_cache(self, jobs: int) -> None:
@@ -214,6 +212,3 @@ def to_float(batch: Sample) -> Sample:
     return batch
 
 
-def _one_thread(worker: int) -> None:
-    """Keep OpenCV from starting threads in a loader process: workers already fill the cores."""
-    cv2.setNumThreads(0)

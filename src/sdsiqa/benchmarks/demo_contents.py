@@ -1,0 +1,158 @@
+"""Pictures of the Demo benchmark before they are distorted: views of photographs, and dead leaves."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdsiqa.errors import MissingExtraError
+from sdsiqa.images import read_image
+
+SIDE = 192
+"""Side of every picture in pixels."""
+
+PHOTOGRAPHS = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "cat": ("skimage", "data/chelsea.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+"""Colour photographs that packages bundle: package and file."""
+
+TEXTURES = {
+    "brick": ("skimage", "data/brick.png"),
+    "camera": ("skimage", "data/camera.png"),
+    "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+}
+"""Grey photographs, for training alone."""
+
+LEAVES = 28
+"""Dead-leaves pictures, for training alone."""
+
+
+class Picture(NamedTuple):
+    """One undistorted picture.
+
+    Attributes:
+        content: What it shows; all views of a photograph are one content.
+        view: Number of the view.
+        training_only: Whether it may never be validated or tested on.
+        pixels: RGB `(SIDE, SIDE, 3)` uint8.
+    """
+
+    content: str
+    view: int
+    training_only: bool
+    pixels: NDArray[np.uint8]
+
+
+def pictures() -> Iterator[Picture]:
+    """Give all pictures, always the same.
+
+    Raises:
+        MissingExtraError: A package with photographs is missing.
+    """
+    for photographs, training_only in ((PHOTOGRAPHS, False), (TEXTURES, True)):
+        for content, (package, file) in photographs.items():
+            image = read_image(_bundled(package, file))
+            for view, pixels in enumerate(views(image)):
+                yield Picture(content, view, training_only, pixels)
+    for number in range(LEAVES):
+        yield Picture(f"leaves{number:02}", 0, True, dead_leaves(number))
+
+
+def views(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Cut square views: the middle of the whole photograph, then corners and middle of a larger copy.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+
+    Yields:
+        RGB `(SIDE, SIDE, 3)` uint8; all of them shrunk, since the photographs are noisy or compressed at full size.
+    """
+    whole = _shrunk(image, SIDE)
+    yield _cut(whole, (whole.shape[0] - SIDE) // 2, (whole.shape[1] - SIDE) // 2)
+    large = _shrunk(image, min(round(1.5 * SIDE), min(image.shape[:2])))
+    bottom, right = large.shape[0] - SIDE, large.shape[1] - SIDE
+    for y, x in ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)):
+        yield _cut(large, y, x)
+
+
+def dead_leaves(seed: int) -> NDArray[np.uint8]:
+    """Draw a picture of leaves that hide each other, as surfaces do in nature.
+
+    The model [Lee, Mumford and Huang, IJCV 41, 2001]: discs and polygons whose radius has the density `r⁻³`, each with its
+    own colour, here with shading and with texture of a 1/f spectrum; drawn at twice the size, then averaged.
+
+    Args:
+        seed: Which picture.
+
+    Returns:
+        RGB `(SIDE, SIDE, 3)` uint8.
+    """
+    generator = np.random.default_rng((7, seed))
+    side = 2 * SIDE
+    smallest, largest = 14.0, side / 2
+    grey = generator.uniform(20, 235, (6, 1))
+    palette = grey + generator.uniform(-60, 60, (6, 3))  # surfaces are rarely saturated
+    canvas = np.full((side, side, 3), palette[0], np.float32)
+    textures = [_texture(side, generator) for _ in range(4)]
+    for _ in range(500):
+        share = generator.random()
+        radius = 1 / np.sqrt((1 - share) / smallest**2 + share / largest**2)  # inverse of the distribution of r⁻³
+        centre = generator.uniform(0, side, 2)
+        corners = int(generator.integers(3, 9)) if generator.random() < 0.5 else 40
+        angles = np.sort(generator.uniform(0, 2 * np.pi, corners)) if corners < 40 else np.linspace(0, 2 * np.pi, 40)
+        outline = np.stack([np.cos(angles), np.sin(angles)], 1) * radius * generator.uniform(0.6, 1.4, 2) + centre
+        left, top, width, height = cv2.boundingRect(np.rint(outline).astype(np.int32))
+        x, y = slice(max(left, 0), max(left + width, 0)), slice(max(top, 0), max(top + height, 0))
+        window = canvas[y, x]
+        mask = np.zeros(window.shape[:2], np.uint8)
+        if not mask.size:  # the leaf lies outside
+            continue
+        cv2.fillPoly(mask, [np.rint(outline - (x.start, y.start)).astype(np.int32)], 1)
+        colour = palette[generator.integers(6)] + generator.normal(0, 18, 3)
+        slope = generator.normal(0, 0.15, 2)
+        rows, columns = np.ogrid[y.start : y.start + mask.shape[0], x.start : x.start + mask.shape[1]]
+        shade = slope[0] * (rows - centre[1]) + slope[1] * (columns - centre[0])
+        shade = shade + textures[generator.integers(4)][y, x] * generator.choice([0, 4, 10, 22])
+        np.copyto(window, (colour + shade[..., None]).astype(np.float32), where=mask[..., None].astype(bool))
+    return np.asarray(cv2.resize(np.clip(canvas, 0, 255), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _texture(side: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Noise `(side, side)` with a 1/f amplitude spectrum and standard deviation 1."""
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
+    frequency[0, 0] = 1
+    spectrum = np.fft.rfft2(generator.standard_normal((side, side))) / frequency ** generator.uniform(0.5, 1.3)
+    spectrum[0, 0] = 0
+    noise = np.fft.irfft2(spectrum, (side, side))
+    return (noise / noise.std()).astype(np.float32)
+
+
+def _shrunk(image: NDArray[np.uint8], short: int) -> NDArray[np.uint8]:
+    scale = short / min(image.shape[:2])
+    size = [max(short, round(length * scale)) for length in image.shape[1::-1]]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _cut(image: NDArray[np.uint8], y: int, x: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(image[y : y + SIDE, x : x + SIDE])
+
+
+def _bundled(package: str, file: str) -> Path:
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise MissingExtraError(
+            f"the Demo benchmark takes photographs from {package}, which is not installed; pip install 'sdsiqa[demo]'"
+        )
+    return Path(found.origin).parent / file
