@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ socket.socket.connect = _refuse  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)
-def _seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seed what tests draw from, and keep one test's seed variable from the next."""
     monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     np.random.seed(0)  # noqa: NPY002 - libraries under test may use the old generator
@@ -36,4 +35,3 @@ def _seeded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         torch.manual_seed(0)
     except ImportError:
         pass
-    yield

@@ -77,23 +77,17 @@ def fake_csiq(root: Path) -> None:
                 rows.append([name, len(rows), kind, level, 0.05, 0.17 * level + 0.01 * number])
     header = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
     with pd.ExcelWriter(root / "csiq.DMOS.xlsx") as book:
-        pd.DataFrame(rows, columns=header).to_excel(
-            book, sheet_name="all_by_image", startrow=3, startcol=3, index=False
-        )
+        pd.DataFrame(rows, columns=header).to_excel(book, sheet_name="all_by_image", startrow=3, startcol=3, index=False)
 
 
 def fake_tid2013(root: Path) -> None:
     """A list with CRLF and mixed case, and files on disk in yet another case."""
     lines = []
     for number in range(1, REFERENCES + 1):
-        write_image(
-            root / "reference_images" / (f"I{number:02d}.BMP" if number < REFERENCES else "i06.bmp"), scene(number)
-        )
+        write_image(root / "reference_images" / (f"I{number:02d}.BMP" if number < REFERENCES else "i06.bmp"), scene(number))
         for kind in (1, 8):
             for level in (1, 5):
-                listed = (
-                    f"I{number:02d}_{kind:02d}_{level}.bmp" if number == 1 else f"i{number:02d}_{kind:02d}_{level}.bmp"
-                )
+                listed = f"I{number:02d}_{kind:02d}_{level}.bmp" if number == 1 else f"i{number:02d}_{kind:02d}_{level}.bmp"
                 on_disk = listed.upper() if number == 2 else listed
                 write_image(root / "distorted_images" / on_disk, distorted(scene(number), level + kind // 8))
                 lines.append(f"{6.2 - 0.8 * level - 0.03 * number:.5f} {listed}")
@@ -145,9 +139,7 @@ def fake_koniq10k(root: Path) -> None:
     """The authors' file with the official sets, MOS up to 100."""
     names = [f"{10004473376 + 77 * number}.jpg" for number in range(AUTHENTIC)]
     quality = _authentic(root / "1024x768", names)
-    sets = [
-        "test" if number % 5 == 0 else "validation" if number % 5 == 1 else "training" for number in range(AUTHENTIC)
-    ]
+    sets = ["test" if number % 5 == 0 else "validation" if number % 5 == 1 else "training" for number in range(AUTHENTIC)]
     labels = pd.DataFrame({"image_name": names, "c_total": 105, "MOS": 100 * quality, "SD": 0.5, "set": sets})
     labels.to_csv(root / "koniq10k_distributions_sets.csv", index=False)
 
@@ -165,8 +157,7 @@ def fake_flive(root: Path) -> None:
     """`database` with the three label files of the official split, CRLF as released."""
     base = root / "database"
     names = [
-        f"{'blur_dataset/motion' if number % 4 == 0 else 'voc_emotic_ava/AVA__'}{number:04d}.jpg"
-        for number in range(AUTHENTIC)
+        f"{'blur_dataset/motion' if number % 4 == 0 else 'voc_emotic_ava/AVA__'}{number:04d}.jpg" for number in range(AUTHENTIC)
     ]
     quality = _authentic(base, names)
     labels = pd.DataFrame({"name": names, "mos": 100 * quality})

@@ -10,9 +10,7 @@ from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data" / "annotations"
 ANNOTATIONS = Path(os.environ.get("SDSIQA_SHARED", BESIDE))
-needs_real_labels = pytest.mark.skipif(
-    not ANNOTATIONS.is_dir(), reason="SDSIQA_SHARED does not name the real label files"
-)
+needs_real_labels = pytest.mark.skipif(not ANNOTATIONS.is_dir(), reason="SDSIQA_SHARED does not name the real label files")
 
 REAL = [name for name in BENCHMARKS if name != "demo"]
 

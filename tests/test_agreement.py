@@ -49,9 +49,7 @@ def work(rank: int, folder: str) -> None:
         with agreement.sync_context():
             scores = agreement.scores()
             held = torch.cat([agreement.score] if isinstance(agreement.score, torch.Tensor) else agreement.score)
-            labels = torch.cat(
-                [agreement.quality] if isinstance(agreement.quality, torch.Tensor) else agreement.quality
-            )
+            labels = torch.cat([agreement.quality] if isinstance(agreement.quality, torch.Tensor) else agreement.quality)
         naive = metrics.srcc(held.numpy(), labels.numpy())
         np.savez(f"{folder}/{world}-{rank}.npz", **vars(scores), naive=naive, srcc=agreement.compute()["srcc"])
     dist.barrier()

@@ -112,14 +112,10 @@ def test_a_table_is_read_once_and_travels_to_workers(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_without_the_test_variable_a_subset_is_refused(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_test_variable_a_subset_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = drawn(name, tmp_path)
     monkeypatch.delenv("SDSIQA_TEST_SUBSET")
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"found \d+ .*; expected \d+; take the authors' release from http"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"found \d+ .*; expected \d+; take the authors' release from http"):
         benchmark.labels()
 
 
@@ -149,9 +145,7 @@ def test_a_missing_image_is_named(name: str, tmp_path: Path) -> None:
         with pytest.raises(BenchmarkMismatchError):
             again.table()
         return
-    with pytest.raises(
-        BenchmarkNotFoundError, match=r"1 of the listed images missing in .*; unpack the archive again"
-    ) as caught:
+    with pytest.raises(BenchmarkNotFoundError, match=r"1 of the listed images missing in .*; unpack the archive again") as caught:
         again.table()
     assert Path(image).name.lower() in str(caught.value).lower()
 
@@ -181,9 +175,7 @@ def test_a_root_may_begin_at_home_and_must_be_one(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("short_side", "shape"), [(None, (80, 96, 3)), (80, (80, 96, 3)), (40, (40, 48, 3)), (160, (160, 192, 3))]
 )
-def test_the_short_side_is_set_once_for_every_reader(
-    short_side: int | None, shape: tuple[int, ...], tmp_path: Path
-) -> None:
+def test_the_short_side_is_set_once_for_every_reader(short_side: int | None, shape: tuple[int, ...], tmp_path: Path) -> None:
     benchmark = drawn("kadid10k", tmp_path, short_side=short_side)
     pixels = benchmark.load("images/I01.png")
     assert pixels.shape == shape
@@ -205,9 +197,7 @@ def test_a_portrait_keeps_its_shape_and_a_missing_image_its_name(tmp_path: Path)
 # The quirks of each
 
 
-def test_live_drops_hidden_references_and_refuses_altered_copies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_live_drops_hidden_references_and_refuses_altered_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = drawn("live", tmp_path)
     table = benchmark.table()
     assert "jp2k/img7.bmp" not in set(table["image"])
@@ -222,9 +212,7 @@ def test_live_drops_hidden_references_and_refuses_altered_copies(
             BENCHMARKS["live"](benchmark.root).labels()
 
     permuted = arrays["orgs"][:, ::-1]
-    refused(
-        r"row 1 of dmos_realigned.mat has DMOS 18.0 and orgs 1; expected DMOS 0 exactly where orgs is 1", orgs=permuted
-    )
+    refused(r"row 1 of dmos_realigned.mat has DMOS 18.0 and orgs 1; expected DMOS 0 exactly where orgs is 1", orgs=permuted)
     refused(r"arrays of different lengths \{'dmos_new': 35, 'dmos_std': 35, 'orgs': 30", orgs=arrays["orgs"][:, :30])
     savemat(path, {key: value for key, value in arrays.items() if key != "dmos_new"})
     with pytest.raises(BenchmarkMismatchError, match=r"cannot be read .column 'dmos_new' is missing"):
@@ -314,9 +302,7 @@ def test_spaq_reads_the_list_of_scores_too(tmp_path: Path) -> None:
     benchmark = drawn("spaq", tmp_path)
     table = benchmark.table()
     shutil.rmtree(tmp_path / "Annotations")
-    listed = pd.DataFrame(
-        {"dis_img_path": "SPAQ/Dataset/" + table["image"], "dis_type": "Authentic", "score": table["mos"]}
-    )
+    listed = pd.DataFrame({"dis_img_path": "SPAQ/Dataset/" + table["image"], "dis_type": "Authentic", "score": table["mos"]})
     listed.to_csv(tmp_path / "SPAQ.IQA-Dataset.csv", index=False)
     pd.testing.assert_frame_equal(BENCHMARKS["spaq"](tmp_path).table(), table)
 
@@ -364,9 +350,7 @@ def test_a_missing_column_and_a_damaged_file_are_told(tmp_path: Path) -> None:
     drawn("koniq10k", tmp_path)
     path = tmp_path / "koniq10k_distributions_sets.csv"
     pd.read_csv(path).drop(columns="MOS").to_csv(path, index=False)
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"KonIQ-10k: the label files in .* cannot be read .column 'MOS' is missing"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"KonIQ-10k: the label files in .* cannot be read .column 'MOS' is missing"):
         BENCHMARKS["koniq10k"](tmp_path).labels()
     path.write_bytes(b"")
     with pytest.raises(BenchmarkMismatchError, match=r"cannot be read .EmptyDataError"):
@@ -376,9 +360,7 @@ def test_a_missing_column_and_a_damaged_file_are_told(tmp_path: Path) -> None:
 def test_a_label_file_in_another_case_says_so(tmp_path: Path) -> None:
     drawn("koniq10k", tmp_path)
     (tmp_path / "koniq10k_distributions_sets.csv").rename(tmp_path / "KonIQ10k_distributions_sets.csv")
-    with pytest.raises(
-        BenchmarkNotFoundError, match=r"'KonIQ10k_distributions_sets.csv' differs in letter case: give it back"
-    ):
+    with pytest.raises(BenchmarkNotFoundError, match=r"'KonIQ10k_distributions_sets.csv' differs in letter case: give it back"):
         BENCHMARKS["koniq10k"](tmp_path).labels()
 
 
@@ -459,9 +441,7 @@ def test_the_real_csiq_agrees_between_workbook_and_text(tmp_path: Path) -> None:
         ("kadid10k", "contrast change", [3.42, 3.86, 4.29, 4.14, 3.32]),
     ],
 )
-def test_the_real_types_have_their_names_and_level_means(
-    name: str, kind: str, means: list[float], tmp_path: Path
-) -> None:
+def test_the_real_types_have_their_names_and_level_means(name: str, kind: str, means: list[float], tmp_path: Path) -> None:
     labels = real_benchmark(name, tmp_path).labels()
     chosen = labels[labels["distortion"] == kind]
     assert chosen.groupby("level")["mos"].mean().to_numpy() == pytest.approx(means, abs=5.1e-3)

@@ -116,9 +116,7 @@ def test_each_damage_is_named_and_nothing_else(damage: str, tmp_path: Path, caps
 
 @pytest.mark.skipif(LIVEC_ROOT is None, reason="SDSIQA_LIVEC does not name the unpacked LIVE In the Wild")
 @pytest.mark.parametrize("damage", [None, *DAMAGES])
-def test_each_damage_of_the_real_set_is_named(
-    damage: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_damage_of_the_real_set_is_named(damage: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SDSIQA_TEST_SUBSET")
     base = BENCHMARKS["livec"](Path(str(LIVEC_ROOT))).root
     root = tmp_path / base.name
@@ -232,8 +230,6 @@ def test_a_root_that_is_not_there_is_one_problem(tmp_path: Path, capsys: pytest.
 
 
 def test_the_check_needs_no_torch() -> None:
-    program = (
-        "import sys, sdsiqa.benchmarks.check; print([name for name in ('torch', 'lightning') if name in sys.modules])"
-    )
+    program = "import sys, sdsiqa.benchmarks.check; print([name for name in ('torch', 'lightning') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,15 +1,15 @@
 """From a benchmark's table to batches: one decode, one map, many crops that depend on nothing but seed, epoch, image."""
 
-import pickle
+import pickle  # noqa: TID251 - what a loader does to its workers
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from fakes import write_fake
 from numpy.typing import NDArray
 
+from fakes import write_fake
 from sdsiqa.benchmarks import CSIQ, LIVEC, Benchmark
 from sdsiqa.data import dataset as dataset_module
 from sdsiqa.data.cache import DecodedCache

@@ -271,8 +271,6 @@ def test_a_fit_of_koniq_size_is_quick() -> None:
 
 
 def test_metrics_start_light() -> None:
-    code = (
-        "import sys, sdsiqa.metrics; print([m for m in ('torch', 'scipy', 'pandas', 'lightning') if m in sys.modules])"
-    )
+    code = "import sys, sdsiqa.metrics; print([m for m in ('torch', 'scipy', 'pandas', 'lightning') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"

@@ -121,8 +121,7 @@ def test_more_kinds_than_colours_differ_in_their_markers() -> None:
     score, mos = points(240)
     figure = plots.scatter(score, mos, title="TID2013", distortion=[f"kind {i % 24:02d}" for i in range(240)])
     looks = {
-        (tuple(np.asarray(c.get_facecolor())[0, :3]), c.get_paths()[0].vertices.tobytes())
-        for c in figure.axes[0].collections
+        (tuple(np.asarray(c.get_facecolor())[0, :3]), c.get_paths()[0].vertices.tobytes()) for c in figure.axes[0].collections
     }
     assert len(looks) == 24
     drawn_inside(figure)
@@ -236,7 +235,5 @@ def test_no_state_is_left_behind() -> None:
     axes: Axes = plots.scatter(*points(30), title="t").axes[0]
     assert dict(mpl.rcParams) == before
     assert not axes.spines["top"].get_visible()
-    code = (
-        "import sys, sdsiqa.plots; print([m for m in ('matplotlib.pyplot', 'torch', 'lightning') if m in sys.modules])"
-    )
+    code = "import sys, sdsiqa.plots; print([m for m in ('matplotlib.pyplot', 'torch', 'lightning') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -175,8 +175,6 @@ def test_8_bits_keep_the_ends() -> None:
 
 
 def test_providers_import_no_torch() -> None:
-    code = (
-        "import sys, sdsiqa.saliency.fill; print(sorted({'torch', 'timm', 'onnxruntime', 'pandas'} & set(sys.modules)))"
-    )
+    code = "import sys, sdsiqa.saliency.fill; print(sorted({'torch', 'timm', 'onnxruntime', 'pandas'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

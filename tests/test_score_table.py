@@ -42,9 +42,7 @@ def test_a_table_survives_the_disk_to_the_last_digit(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(back, table, check_exact=True, check_dtype=False)
     assert back["content"].tolist() == ["001", "002", "005"]
     assert back["distortion"].tolist() == ["wn", "", ""]
-    assert [str(back[name].dtype) for name in ("index", "level", "mos", "quality", "score")] == ["int64"] * 2 + [
-        "float64"
-    ] * 3
+    assert [str(back[name].dtype) for name in ("index", "level", "mos", "quality", "score")] == ["int64"] * 2 + ["float64"] * 3
     assert [file.name for file in path.parent.iterdir()] == ["live-test.csv"]
 
 
@@ -70,9 +68,7 @@ def test_scores_of_another_benchmark_are_refused() -> None:
     assert str(caught.value) == (
         "image 77 is scored and the benchmark's table has rows 0 to 5; these scores belong to another benchmark"
     )
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"^image 1 is scored twice; remove repeats before writing a table$"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"^image 1 is scored twice; remove repeats before writing a table$"):
         score_table(benchmark_table(), *scores(1, 2, 1))
 
 

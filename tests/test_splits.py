@@ -21,11 +21,7 @@ def subset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def table_of(contents: int, versions: int = 3) -> pd.DataFrame:
     """Return a table with several versions of each content."""
-    rows = [
-        (f"c{content:02d}/v{version}.png", f"c{content:02d}")
-        for content in range(contents)
-        for version in range(versions)
-    ]
+    rows = [(f"c{content:02d}/v{version}.png", f"c{content:02d}") for content in range(contents) for version in range(versions)]
     table = pd.DataFrame(rows, columns=["image", "content"])
     return table.assign(split="", training_only=False)
 
@@ -113,9 +109,7 @@ def test_what_may_only_train_trains() -> None:
 
 def test_leaks_and_empty_parts_are_refused() -> None:
     table = table_of(4)
-    with pytest.raises(
-        SplitLeakError, match=r"split 'x' of toy: content 'c01' is in both train and test .1 such contents"
-    ):
+    with pytest.raises(SplitLeakError, match=r"split 'x' of toy: content 'c01' is in both train and test .1 such contents"):
         Split.of("toy", "x", table, {"train": [0, 3], "val": [6], "test": [4, 5]})
     with pytest.raises(SplitLeakError, match=r"the val part is empty"):
         Split.of("toy", "x", table, {"train": [0, 3], "val": [], "test": [6]})
@@ -128,13 +122,9 @@ def test_official_splits_are_the_authors_or_refused() -> None:
     table = table_of(3, versions=1).assign(split=["train", "val", "test"])
     split = make_split("toy", table, "official")
     assert (split.train, split.val, split.test, split.unit) == ((0,), (1,), (2,), "image")
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"toy has no official split .1 images stand in no part.; take a number"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"toy has no official split .1 images stand in no part.; take a number"):
         make_split("toy", table.assign(split=["train", "val", ""]), "official")
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"flive has no official split without 'labels=640_padded.csv' and"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"flive has no official split without 'labels=640_padded.csv' and"):
         make_split("flive", table.assign(split=""), "official")
     shared = table_of(3).assign(split=["train", "val", "test"] * 3)
     with pytest.raises(SplitLeakError, match=r"content 'c00' is in both train and val"):
@@ -191,9 +181,7 @@ def test_a_changed_or_foreign_split_file_is_refused(tmp_path: Path) -> None:
         Split.load(path, table)
     document["train"]["images"].append("elsewhere.png")
     path.write_text(json.dumps(document))
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"names 1 images that the table of toy has not, the first 'elsewhere.png'"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"names 1 images that the table of toy has not, the first 'elsewhere.png'"):
         Split.load(path, table)
     path.write_text("{}")
     with pytest.raises(BenchmarkMismatchError, match=r"is no split file .KeyError"):
@@ -263,9 +251,7 @@ def test_arniqa_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SplitLeakError, match=r"split 'arniqa-0' of bid: content .* is in both train and val"):
         read_published_split(folder, 0, "bid", table)
     np.save(folder / "val.npy", np.array([{"code": "run"}], object), allow_pickle=True)
-    with pytest.raises(
-        BenchmarkMismatchError, match=r"val.npy is no array of row numbers .Object arrays cannot be loaded"
-    ):
+    with pytest.raises(BenchmarkMismatchError, match=r"val.npy is no array of row numbers .Object arrays cannot be loaded"):
         read_published_split(folder, 0, "bid", table)
     (folder / "val.npy").unlink()
     with pytest.raises(BenchmarkNotFoundError, match=r"val.npy does not exist"):
@@ -292,9 +278,7 @@ def test_liqe_lists_name_images_in_their_own_way(name: str, prefix: str, tmp_pat
     (folder / f"{prefix}_val_clip.txt").unlink()
     with pytest.raises(BenchmarkNotFoundError, match=f"{prefix}_val_clip.txt does not exist"):
         read_published_split(tmp_path / "SET", 6, name, table)
-    with pytest.raises(
-        BenchmarkNotFoundError, match=r"no published split 7 in .*; looked for train.npy .ARNIQA. and 7/"
-    ):
+    with pytest.raises(BenchmarkNotFoundError, match=r"no published split 7 in .*; looked for train.npy .ARNIQA. and 7/"):
         read_published_split(tmp_path / "SET", 7, name, table)
 
 
@@ -315,9 +299,7 @@ PINNED = {  # of split 0: first digits of the hash, images per part, contents pe
 
 @needs_real_labels
 @pytest.mark.parametrize("name", REAL)
-def test_the_first_split_of_every_benchmark_stays_what_it_is(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_split_of_every_benchmark_stays_what_it_is(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SDSIQA_TEST_SUBSET")
     labels = real_benchmark(name, tmp_path).labels()
     split = make_split(name, labels, 0)

@@ -42,9 +42,7 @@ class EpochScores(Callback):
     def __init__(self) -> None:
         self.agreement = Agreement()
 
-    def on_scores(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
-    ) -> None:
+    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Use the scores of all images; called on every rank.
 
         Args:
@@ -115,9 +113,7 @@ class EpochScores(Callback):
 class LogAgreement(EpochScores):
     """Logs SRCC, PLCC, KRCC and RMSE of each epoch, and keeps the test's in `metrics.json`."""
 
-    def on_scores(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
-    ) -> None:
+    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Log the figures; the file gets float64, the loggers float32."""
         if stage == "predict":
             return
@@ -135,9 +131,7 @@ class LogAgreement(EpochScores):
 class WriteScores(EpochScores):
     """Writes one row per image into `scores/<benchmark>-<part>.csv`, from which every report is made."""
 
-    def on_scores(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
-    ) -> None:
+    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Write the table of a test or prediction, on rank zero."""
         if stage == "val" or not trainer.is_global_zero:
             return
@@ -151,9 +145,7 @@ class WriteScores(EpochScores):
 class LogScatter(EpochScores):
     """Draws score against MOS with the fitted curve after a test."""
 
-    def on_scores(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
-    ) -> None:
+    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Draw the figure of a test, on rank zero."""
         if stage != "test" or not trainer.is_global_zero:
             return
@@ -208,11 +200,14 @@ class EMA(WeightAveraging):
     """Exponential moving average of the weights, which validation and test see.
 
     Args:
-        decay: Share of the old average that each step keeps; rises to this value over the first steps.
+        decay: Share of the old average that each step keeps.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
-        super().__init__(multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=False)
+        super().__init__(
+            multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
+            use_buffers=False,
+        )
 
 
 class LogPanel(EpochScores):
@@ -221,9 +216,7 @@ class LogPanel(EpochScores):
     Six images are shown: the three with the smallest and the three with the largest error.
     """
 
-    def on_scores(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores
-    ) -> None:
+    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Draw the figure of a test, on rank zero."""
         if stage != "test" or not trainer.is_global_zero or len(scores.index) == 0:
             return

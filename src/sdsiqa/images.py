@@ -9,6 +9,7 @@ import os
 import struct
 import uuid
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -127,7 +128,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _to_rgb8(image: NDArray[np.generic], name: str) -> NDArray[np.uint8]:
+def _to_rgb8(image: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Bring what OpenCV decoded unchanged to RGB with 8 bits."""
     if image.dtype == np.uint16:
         image = np.rint(image / 257).astype(np.uint8)  # 65535 / 257 = 255

@@ -3,6 +3,7 @@
 import pickle  # noqa: TID251 - only the name of its error; nothing is unpickled
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -169,7 +170,7 @@ def score(images: Image | Sequence[Image], checkpoint: str | Path) -> NDArray[np
     return load(checkpoint)(images)
 
 
-def read_checkpoint(path: Path) -> dict[str, object] | dict[str, dict[str, torch.Tensor]]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint without running anything in it.
 
     Args:

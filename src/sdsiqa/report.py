@@ -85,9 +85,15 @@ def markdown(table: pd.DataFrame) -> str:
         head = ["split", "seed", "n", *COLUMNS.values(), "minutes"]
         lines += [f"**{method}** on {benchmark}", "", _line(head), _line(["---:"] * len(head))]
         for _, row in group.sort_values(["split", "seed"]).iterrows():
-            lines.append(_line([row["split"], row["seed"], row["n"], *(f"{row[c]:.4f}" for c in COLUMNS), _minutes(row["minutes"])]))
+            lines.append(
+                _line([row["split"], row["seed"], row["n"], *(f"{row[c]:.4f}" for c in COLUMNS), _minutes(row["minutes"])])
+            )
         if len(group) > 1:
-            for name, values in (("mean", group[list(COLUMNS)].mean()), ("sd", group[list(COLUMNS)].std()), ("median", group[list(COLUMNS)].median())):
+            for name, values in (
+                ("mean", group[list(COLUMNS)].mean()),
+                ("sd", group[list(COLUMNS)].std()),
+                ("median", group[list(COLUMNS)].median()),
+            ):
                 lines.append(_line([f"**{name}**", "", "", *(f"**{values[c]:.4f}**" for c in COLUMNS), ""]))
         lines.append("")
     lines.append("RMSE and PLCC are of scores against quality in [0, 1]; PLCC is raw unless it says logistic.")
@@ -119,7 +125,9 @@ def _row(folder: Path, file: Path) -> dict[str, object]:
     cost = record.get("cost") or {}
     return {
         "run": folder.name,
-        "method": re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{config['data']['split']}-{config['seed_everything']}", ""),
+        "method": re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(
+            f"-{config['data']['split']}-{config['seed_everything']}", ""
+        ),
         "benchmark": file.stem,
         "split": config["data"]["split"],
         "seed": config["seed_everything"],
@@ -130,7 +138,7 @@ def _row(folder: Path, file: Path) -> dict[str, object]:
 
 
 def _minutes(value: float) -> str:
-    return "" if value != value else f"{value:.1f}"  # noqa: PLR0124 - NaN alone differs from itself
+    return "" if value != value else f"{value:.1f}"
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -5,7 +5,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -67,7 +67,8 @@ class RidgeStart:
         else:
             merits = [-leave_one_out_error(features, quality, penalty) for penalty in self.penalties]
         best = int(np.nanargmax(merits))
-        path.set(*(torch.from_numpy(x).float() for x in (fits[best].mean, fits[best].scale, fits[best].weight)), fits[best].bias)
+        chosen = fits[best]
+        path.set(_tensor(chosen.mean), _tensor(chosen.scale), _tensor(chosen.weight), chosen.bias)
         what = "validation SRCC" if held is not None else "negative leave-one-out RMSE"
         return f"ridge start: penalty {self.penalties[best]:g} of {len(quality)} images, {what} {merits[best]:.4f}"
 
@@ -151,6 +152,10 @@ def leave_one_out_error(features: NDArray[np.float64], quality: NDArray[np.float
     return float(np.sqrt(np.mean(((y - hat @ y) / (1 - np.diag(hat))) ** 2)))
 
 
+def _tensor(values: NDArray[np.float64]) -> torch.Tensor:
+    return torch.from_numpy(values).float()
+
+
 def _standard(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation `(D,)` of features `(n, D)`; infinite for one that never changes, which says nothing."""
     scale = features.std(0)
@@ -158,9 +163,7 @@ def _standard(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
 
 
 @torch.no_grad()
-def pooled_features(
-    network: QualityNetwork, data: QualityDataModule, part: Part, device: torch.device
-) -> NDArray[np.float64]:
+def pooled_features(network: QualityNetwork, data: QualityDataModule, part: Part, device: torch.device) -> NDArray[np.float64]:
     """Compute the network's pooled features of whole images.
 
     Args:
@@ -179,6 +182,6 @@ def pooled_features(
     for batch in track(loader, description=f"features of the {part} part", transient=True):
         pictures = to_float(batch)
         inputs = [pictures[name].flatten(0, 1).to(device) for name in network.inputs]  # type: ignore[literal-required]
-        found.append(network.pooled_features(*inputs).double().cpu().numpy())
+        found.append(cast(Any, network).pooled_features(*inputs).double().cpu().numpy())
     network.train(training)
     return np.concatenate(found)

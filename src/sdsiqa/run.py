@@ -21,7 +21,17 @@ from filelock import FileLock, Timeout
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.images import write_bytes
 
-PACKAGES = ("sdsiqa", "torch", "torchvision", "lightning", "timm", "opencv-python-headless", "albumentations", "numpy", "scipy")
+PACKAGES = (
+    "sdsiqa",
+    "torch",
+    "torchvision",
+    "lightning",
+    "timm",
+    "opencv-python-headless",
+    "albumentations",
+    "numpy",
+    "scipy",
+)
 """Packages whose versions a result depends on."""
 
 # neither of these decides a number: where files lie, how much is shown, how work is spread
@@ -67,9 +77,7 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     """
     decisive = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
     decisive["data"] = {
-        name: _without_root(value)
-        for name, value in dict(config.get("data") or {}).items()
-        if name not in _UNDECISIVE_DATA
+        name: _without_root(value) for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA
     }
     decisive["trainer"] = {
         name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
@@ -222,7 +230,7 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN alone differs from itself
+    if isinstance(value, float) and value != value:
         return None
     return str(value) if isinstance(value, Path) else value
 

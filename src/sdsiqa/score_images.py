@@ -77,19 +77,25 @@ def newest_checkpoint(runs: Path) -> Path:
     """
     found = sorted(runs.glob("*/checkpoints/best.ckpt"), key=lambda file: file.stat().st_mtime)
     if not found:
-        raise CheckpointError(
-            f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`"
-        )
+        raise CheckpointError(f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`")
     return found[-1]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sdsiqa score", description="Score image files with a checkpoint.", allow_abbrev=False)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched to the bottom) or pattern")
-    parser.add_argument("--checkpoint", type=Path, metavar="C", help="file that `sdsiqa fit` wrote; default: the newest best.ckpt in --runs")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="C",
+        help="file that `sdsiqa fit` wrote; default: the newest best.ckpt in --runs",
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
     parser.add_argument(
-        "--scale", choices=SCALES, default="0-100", help="0-100 (default), 0-1, or the benchmark's own scale; not clipped"
+        "--scale",
+        choices=SCALES,
+        default="0-100",
+        help="0-100 (default), 0-1, or the benchmark's own scale; not clipped",
     )
     style = parser.add_mutually_exclusive_group()
     style.add_argument("--json", action="store_true", help="one JSON array")
@@ -135,7 +141,9 @@ def _write_map(scorer: Any, file: Path, folder: Path) -> Path:
     from sdsiqa import plots
 
     image, saliency = scorer.look(file)
-    figure = plots.panel(image, saliency / 255.0, scorer.guides(image, saliency), score=scorer.score(file), mos=None, title=file.name)
+    figure = plots.panel(
+        image, saliency / 255.0, scorer.guides(image, saliency), score=scorer.score(file), mos=None, title=file.name
+    )
     target = folder / f"{'_'.join(file.with_suffix('').parts).strip('/_.')}{file.suffix.replace('.', '-')}.png"
     plots.save(figure, target)
     return target

@@ -128,9 +128,7 @@ def read_scores(path: Path) -> pd.DataFrame:
         repeats = np.flatnonzero(table[name].duplicated())
         if len(repeats):
             value = rows[repeats[0]][name]
-            raise BenchmarkMismatchError(
-                f"{path}, line {repeats[0] + 2}: {name} {value!r} appears twice; keep one row per image"
-            )
+            raise BenchmarkMismatchError(f"{path}, line {repeats[0] + 2}: {name} {value!r} appears twice; keep one row per image")
     return table
 
 

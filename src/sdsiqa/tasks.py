@@ -82,7 +82,7 @@ class QualityTask(lightning.LightningModule):
         pictures = [cast(Mapping[str, Tensor], batch)[name].flatten(0, 1) for name in self.network.inputs]
         if self.channels_last:
             pictures = [picture.contiguous(memory_format=torch.channels_last) for picture in pictures]
-        return self._forward(*pictures).float().unflatten(0, shape)  # (B·P,) → (B, P)
+        return self._forward(*pictures).float().reshape(shape)  # (B·P,) → (B, P)
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """Give the loss of one step."""

@@ -31,9 +31,7 @@ class WandbSettings:
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
 
 
-def open_logger(
-    settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any]
-) -> WandbLogger | None:
+def open_logger(settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any]) -> WandbLogger | None:
     """Start the run's W&B run; call on rank zero only.
 
     Args:

@@ -91,7 +91,7 @@ class QualityCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test once, with the weights that validation chose."""
-        if self.trainer.fast_dev_run:
+        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
             self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
@@ -123,7 +123,9 @@ class QualityCLI(LightningCLI):
 
     @rank_zero_only
     def _finish(self) -> None:
-        self.folder.update(state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc")
+        self.folder.update(
+            state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc"
+        )
         rank_zero_info(self.folder.summary())
 
     def _prepare_fit(self, config: Namespace) -> None:
@@ -167,7 +169,8 @@ def main(args: list[str] | None = None) -> int:
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()} | {"parser_mode": "omegaconf+"},
+            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()}
+            | {"parser_mode": "omegaconf+"},
             args=args,
         )
     except BaseException:

@@ -50,9 +50,7 @@ class Benchmark(ABC):
 
     def __init__(self, root: Path, short_side: int | None = None) -> None:
         if short_side is not None and short_side < 1:
-            raise ValueError(
-                f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size"
-            )
+            raise ValueError(f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size")
         self.given = Path(root).expanduser()
         self.short_side = short_side
 

@@ -113,9 +113,7 @@ def _tell_files(
     references = [name for name in labels["reference"].unique() if name]
     if references:
         found = sum(located.paths.get(name) in good for name in references)
-        facts["references"] = (
-            f"{found} of {len(references)} readable, linked to {(labels['reference'] != '').sum()} images"
-        )
+        facts["references"] = f"{found} of {len(references)} readable, linked to {(labels['reference'] != '').sum()} images"
     copies: defaultdict[str, list[str]] = defaultdict(list)
     for path in readable:
         copies[good[path].digest].append(path)
@@ -179,12 +177,8 @@ def main(args: Sequence[str] | None = None) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("benchmark", help=", ".join(BENCHMARKS))
-    parser.add_argument(
-        "--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=min(8, os.cpu_count() or 1), help="processes that decode (%(default)s)"
-    )
+    parser.add_argument("--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)")
+    parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count() or 1), help="processes that decode (%(default)s)")
     parser.add_argument("--short-side", type=int, help="as in the run's config; matters for KonIQ-10k's 512x384 only")
     words = parser.parse_args(args)
     if words.jobs < 1:

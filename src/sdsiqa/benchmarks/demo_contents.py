@@ -121,9 +121,10 @@ def dead_leaves(seed: int) -> NDArray[np.uint8]:
             continue
         cv2.fillPoly(mask, [np.rint(outline - (x.start, y.start)).astype(np.int32)], 1)
         colour = palette[generator.integers(6)] + generator.normal(0, 18, 3)
-        slope = generator.normal(0, 0.15, 2)
-        rows, columns = np.ogrid[y.start : y.start + mask.shape[0], x.start : x.start + mask.shape[1]]
-        shade = slope[0] * (rows - centre[1]) + slope[1] * (columns - centre[0])
+        down, across = generator.normal(0, 0.15, 2)
+        rows = y.start + np.arange(len(mask))[:, None]
+        columns = x.start + np.arange(len(mask[0]))
+        shade = down * (rows - float(centre[1])) + across * (columns - float(centre[0]))
         shade = shade + textures[generator.integers(4)][y, x] * generator.choice([0, 4, 10, 22])
         np.copyto(window, (colour + shade[..., None]).astype(np.float32), where=mask[..., None].astype(bool))
     return np.asarray(cv2.resize(np.clip(canvas, 0, 255), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
@@ -136,7 +137,7 @@ def _texture(side: int, generator: np.random.Generator) -> NDArray[np.float32]:
     spectrum = np.fft.rfft2(generator.standard_normal((side, side))) / frequency ** generator.uniform(0.5, 1.3)
     spectrum[0, 0] = 0
     noise = np.fft.irfft2(spectrum, (side, side))
-    return (noise / noise.std()).astype(np.float32)
+    return np.asarray(noise / noise.std(), np.float32)
 
 
 def _shrunk(image: NDArray[np.uint8], short: int) -> NDArray[np.uint8]:

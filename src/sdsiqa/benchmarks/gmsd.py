@@ -27,8 +27,8 @@ def gmsd(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
 
 
 def _gradient(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    luma = cv2.filter2D(luma, -1, np.full((2, 2), 0.25), borderType=cv2.BORDER_REFLECT_101)[::2, ::2]
+    full = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    luma = cv2.filter2D(full, -1, np.full((2, 2), 0.25), borderType=cv2.BORDER_REFLECT_101)[::2, ::2]
     prewitt = np.array([[1.0, 0.0, -1.0]] * 3) / 3
     across, down = (cv2.filter2D(luma, -1, kernel, borderType=cv2.BORDER_REFLECT_101) for kernel in (prewitt, prewitt.T))
     return np.hypot(across, down)

@@ -117,9 +117,7 @@ def find_root(given: Path, label_files: tuple[str, ...], title: str, remedy: str
     inner = sorted(path for path in given.iterdir() if path.is_dir() and holds(path)) if given.is_dir() else []
     if len(inner) > 1:
         names = ", ".join(repr(path.name) for path in inner)
-        raise BenchmarkMismatchError(
-            f"{title}: {given} holds {len(inner)} copies ({names}); name one of them as the root"
-        )
+        raise BenchmarkMismatchError(f"{title}: {given} holds {len(inner)} copies ({names}); name one of them as the root")
     if not inner:
         raise BenchmarkNotFoundError(f"{title}: {Tree(given).absence(label_files)}; {remedy}")
     return inner[0]

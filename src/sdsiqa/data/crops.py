@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the import would ask the package index for a newer version
 
-import albumentations as A  # noqa: E402, N812 - the library's own convention
+import albumentations as A  # noqa: N812 - the library's own convention
 
 Fields = dict[str, NDArray[np.uint8]]
 """Whole pictures by field: `image` and `reference` `(H, W, 3)`, `saliency` `(H, W)`; all of one size."""

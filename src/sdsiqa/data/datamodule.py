@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import lightning
 import pandas as pd
@@ -17,6 +17,7 @@ from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import Cutter, PictureReader, QualityDataset, Sample, collate
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
+from sdsiqa.models.network import QualityNetwork
 from sdsiqa.saliency import CachedMaps, SaliencyProvider
 
 
@@ -76,7 +77,7 @@ class QualityDataModule(lightning.LightningDataModule):
         """Fields that the network asks for."""
         if self.trainer is None:
             return ("image", "saliency")
-        network = self.trainer.lightning_module.network
+        network = cast(QualityNetwork, self.trainer.lightning_module.network)
         return tuple(network.inputs)
 
     @property
@@ -170,10 +171,8 @@ class QualityDataModule(lightning.LightningDataModule):
     def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False) -> DataLoader[Sample]:
         rank = 0 if self.trainer is None else self.trainer.global_rank
         fields = tuple(name for name in self.inputs if name in ("image", "saliency", "reference"))
-        if isinstance(cut, WholeImage):
-            batch_size = 1  # images differ in size
-        else:
-            batch_size = max(1, self.batch_size // self._world)
+        # whole images differ in size, so each is a batch
+        batch_size = 1 if isinstance(cut, WholeImage) else max(1, self.batch_size // self._world)
         return DataLoader(
             QualityDataset(rows, self.reader(), fields, cut, self.seed),
             batch_size=batch_size,
@@ -208,7 +207,5 @@ def to_float(batch: Sample) -> Sample:
     """
     for name in ("image", "saliency", "reference"):
         if name in batch:
-            batch[name] = batch[name].float().div_(255)  # type: ignore[literal-required]
+            batch[name] = batch[name].float().div_(255)
     return batch
-
-

@@ -54,9 +54,7 @@ class PictureReader:
         cache: Decoded pictures; none decodes each time.
     """
 
-    def __init__(
-        self, benchmark: Benchmark, saliency: SaliencyProvider | None, cache: DecodedCache | None = None
-    ) -> None:
+    def __init__(self, benchmark: Benchmark, saliency: SaliencyProvider | None, cache: DecodedCache | None = None) -> None:
         self.benchmark, self.saliency, self.cache = benchmark, saliency, cache
 
     def decode(self, name: str) -> Planes:

@@ -26,7 +26,7 @@ def pool(features: Tensor, saliency: Tensor, how: Pool) -> Tensor:
     if how == "meanstd":
         return mean_std(features)
     if how == "saliency":
-        weight = F.adaptive_avg_pool2d(saliency, features.shape[-2:]) + 1e-3
+        weight = F.adaptive_avg_pool2d(saliency, (features.shape[-2], features.shape[-1])) + 1e-3
         return (features * weight).sum((2, 3)) / weight.sum((2, 3))
     return features.mean((2, 3))
 

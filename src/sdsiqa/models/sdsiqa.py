@@ -99,9 +99,7 @@ class SDSIQA(QualityNetwork):
         self.image_branch: Trunk | None = None
         self.saliency_branch: Trunk | None = None
         if streams != "saliency":
-            self.image_branch = Trunk(
-                backbone, weights, levels, same_padding, 3, frozen in ("image", "both"), frozen_statistics
-            )
+            self.image_branch = Trunk(backbone, weights, levels, same_padding, 3, frozen in ("image", "both"), frozen_statistics)
         if streams != "image":
             seen = 4 if saliency_input == "concat" else 3
             self.saliency_branch = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import timm
 import torch
@@ -44,9 +45,10 @@ class Trunk(nn.Module):
         self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
         self.frozen, self.frozen_statistics = frozen, frozen_statistics
         self.body = self._create(channels, pretrained=False)
-        self.channels: list[int] = list(self.body.feature_info.channels())
-        self.strides: list[int] = list(self.body.feature_info.reduction())
-        config = self.body.pretrained_cfg
+        body = cast(Any, self.body)  # timm's attributes, which torch's types do not know
+        self.channels: list[int] = list(body.feature_info.channels())
+        self.strides: list[int] = list(body.feature_info.reduction())
+        config = body.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -130,12 +132,17 @@ class Trunk(nn.Module):
                 own[name][:, : value.shape[1]].copy_(value)
 
     def _create(self, channels: int, pretrained: bool) -> nn.Module:
-        arguments: dict[str, object] = {"pad_type": "same"} if self.same_padding else {}
+        arguments: dict[str, Any] = {"pad_type": "same"} if self.same_padding else {}
         if pretrained and self.weights != "timm":
             arguments["pretrained_cfg_overlay"] = {"file": str(Path(str(self.weights)).expanduser())}
         arguments["out_indices"] = (-4, -3, -2, -1) if self.levels is None else tuple(self.levels)
         # ViT and Swin are built for one image size unless told otherwise, each in its own words
-        for any_size in ({"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}, {}):
+        sizes: tuple[dict[str, Any], ...] = (
+            {"dynamic_img_size": True, "dynamic_img_pad": True},
+            {"strict_img_size": False},
+            {},
+        )
+        for any_size in sizes:
             try:
                 body: nn.Module = timm.create_model(
                     self.name, features_only=True, in_chans=channels, pretrained=pretrained, **arguments, **any_size
@@ -153,9 +160,10 @@ class Trunk(nn.Module):
             for name, module in self.body.items():
                 yield module, name in self.body.return_layers
             return
-        taps = self.body._stage_out_idx
-        yield self.body.conv_stem, False
+        body = cast(Any, self.body)  # EfficientNet's and MobileNet's feature networks, which share these names
+        taps = body._stage_out_idx
+        yield body.conv_stem, False
         # some families keep the activation apart from the normalisation
-        yield nn.Sequential(self.body.bn1, getattr(self.body, "act1", nn.Identity())), 0 in taps
-        for position, block in enumerate(self.body.blocks, start=1):
+        yield nn.Sequential(body.bn1, getattr(body, "act1", nn.Identity())), 0 in taps
+        for position, block in enumerate(body.blocks, start=1):
             yield block, position in taps

@@ -62,10 +62,7 @@ def describe() -> str:
 
 def _signature(kind: type[SaliencyProvider]) -> str:
     """Settings and defaults as they would be given."""
-    pairs = [
-        f"{key}={'...' if it.default is it.empty else it.default}"
-        for key, it in inspect.signature(kind).parameters.items()
-    ]
+    pairs = [f"{key}={'...' if it.default is it.empty else it.default}" for key, it in inspect.signature(kind).parameters.items()]
     return " ".join(pairs)
 
 
@@ -84,9 +81,7 @@ def _parse(key: str, word: str, hint: Any) -> Any:
             except ValueError:
                 continue
     wanted = " or ".join(
-        " | ".join(map(str, get_args(option)))
-        if get_origin(option) is Literal
-        else getattr(option, "__name__", str(option))
+        " | ".join(map(str, get_args(option))) if get_origin(option) is Literal else getattr(option, "__name__", str(option))
         for option in options
         if option is not type(None)
     )

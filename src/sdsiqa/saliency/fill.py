@@ -73,9 +73,7 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Pat
         raise ImageError(f"{root}: holds no image; looked for {' '.join(sorted(SUFFIXES))}")
     _claim(out, provider)
     # two images, one map: either would be wrong for the other
-    broken = [
-        f"{', '.join(names)}: would share the map {stem}.png; rename" for stem, names in targets.items() if names[1:]
-    ]
+    broken = [f"{', '.join(names)}: would share the map {stem}.png; rename" for stem, names in targets.items() if names[1:]]
     single = [(names[0], out / f"{stem}.png") for stem, names in targets.items() if not names[1:]]
     todo = [(name, path) for name, path in single if not path.is_file()]
     done = _watch(provider, root, todo, jobs, there=len(single) - len(todo))
@@ -114,9 +112,7 @@ def _claim(out: Path, provider: SaliencyProvider) -> None:
         return
     try:
         if not path.is_file():
-            raise RunMismatchError(
-                f"{out}: holds pictures but no {SETTINGS} to say whose; give another folder as --out"
-            )
+            raise RunMismatchError(f"{out}: holds pictures but no {SETTINGS} to say whose; give another folder as --out")
         theirs = json.loads(path.read_text(encoding="utf-8"))
         if theirs["fingerprint"] == mine["fingerprint"]:
             return
@@ -132,9 +128,7 @@ def _claim(out: Path, provider: SaliencyProvider) -> None:
     )
 
 
-def _watch(
-    provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int, there: int
-) -> list[str | None]:
+def _watch(provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int, there: int) -> list[str | None]:
     """Make maps under a progress bar; `None` for each that was made, else what went wrong."""
     from rich.console import Console
     from rich.progress import (
@@ -159,9 +153,7 @@ def _watch(
     return done
 
 
-def _make_all(
-    provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int
-) -> Iterator[str | None]:
+def _make_all(provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int) -> Iterator[str | None]:
     """Make maps here, or in processes of their own."""
     if jobs == 1 or len(todo) < 2:
         yield from map(partial(_make, provider, root), todo)
@@ -223,9 +215,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all"
-    )
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all")
     parser.add_argument("--root", type=Path, required=True, help="folder of images, searched to the bottom")
     parser.add_argument("--out", type=Path, required=True, help="folder of maps; made when needed")
     parser.add_argument("--provider", default="sdsp", help="one of the list below; default: sdsp")

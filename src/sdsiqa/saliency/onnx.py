@@ -132,18 +132,14 @@ class Onnx(SaliencyProvider):
         try:
             import onnxruntime
         except ImportError as error:
-            raise MissingExtraError(
-                "onnxruntime is needed for ONNX saliency models: pip install 'sdsiqa[onnx]'"
-            ) from error
+            raise MissingExtraError("onnxruntime is needed for ONNX saliency models: pip install 'sdsiqa[onnx]'") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the same sums on every machine; loaders and --jobs work in parallel
         options.log_severity_level = 3
         try:
             session = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # as above
-            raise CheckpointError(
-                f"{self.path}: onnxruntime cannot open it ({error}); export the model again"
-            ) from error
+            raise CheckpointError(f"{self.path}: onnxruntime cannot open it ({error}); export the model again") from error
         return session, sidecar
 
     def _sidecar_path(self) -> Path:

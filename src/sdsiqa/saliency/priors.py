@@ -52,7 +52,5 @@ class CentrePrior(SaliencyProvider):
         self.rho = rho
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float64]:
-        column, row = (
-            np.exp(-0.5 * ((np.arange(side) - (side - 1) / 2) / (self.rho * side)) ** 2) for side in image.shape[:2]
-        )
+        column, row = (np.exp(-0.5 * ((np.arange(side) - (side - 1) / 2) / (self.rho * side)) ** 2) for side in image.shape[:2])
         return np.asarray(column[:, None] * row[None, :])
