@@ -27,15 +27,20 @@ PHOTOGRAPHS = {
 }
 """Colour photographs that packages bundle: package and file."""
 
-TEXTURES = {
+OTHERS = {
     "brick": ("skimage", "data/brick.png"),
     "camera": ("skimage", "data/camera.png"),
+    "coins": ("skimage", "data/coins.png"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
     "grass": ("skimage", "data/grass.png"),
     "gravel": ("skimage", "data/gravel.png"),
+    "moon": ("skimage", "data/moon.png"),
+    "retina": ("skimage", "data/retina.jpg"),
+    "tissue": ("skimage", "data/ihc.png"),
 }
-"""Grey photographs, for training alone."""
+"""Grey photographs, surfaces and scientific pictures, for training alone."""
 
-LEAVES = 28
+LEAVES = 40
 """Dead-leaves pictures, for training alone."""
 
 
@@ -61,7 +66,7 @@ def pictures() -> Iterator[Picture]:
     Raises:
         MissingExtraError: A package with photographs is missing.
     """
-    for photographs, training_only in ((PHOTOGRAPHS, False), (TEXTURES, True)):
+    for photographs, training_only in ((PHOTOGRAPHS, False), (OTHERS, True)):
         for content, (package, file) in photographs.items():
             image = read_image(_bundled(package, file))
             for view, pixels in enumerate(views(image)):
@@ -101,12 +106,15 @@ def dead_leaves(seed: int) -> NDArray[np.uint8]:
     """
     generator = np.random.default_rng((7, seed))
     side = 2 * SIDE
-    smallest, largest = 14.0, side / 2
+    # some scenes are crowded, others are mostly sky
+    smallest, largest = float(generator.choice([14.0, 30.0, 60.0])), side / 2
+    count = int(np.exp(generator.uniform(np.log(20), np.log(500))))
     grey = generator.uniform(20, 235, (6, 1))
     palette = grey + generator.uniform(-60, 60, (6, 3))  # surfaces are rarely saturated
-    canvas = np.full((side, side, 3), palette[0], np.float32)
     textures = [_texture(side, generator) for _ in range(4)]
-    for _ in range(500):
+    sky = np.linspace(-40, 40, side)[:, None] * generator.uniform(-1, 1) + textures[0] * generator.choice([0, 2, 6])
+    canvas = (palette[0] + sky[..., None]).astype(np.float32)
+    for _ in range(count):
         share = generator.random()
         radius = 1 / np.sqrt((1 - share) / smallest**2 + share / largest**2)  # inverse of the distribution of r⁻³
         centre = generator.uniform(0, side, 2)

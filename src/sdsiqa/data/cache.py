@@ -32,7 +32,10 @@ class DecodedCache:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}.bin"
-        self._offsets: dict[str, tuple[int, int, int, bool]] = {}
+        # sorted arrays instead of a dictionary: forked workers share their pages, and objects' reference counts would
+        # unshare them (20 MB for each worker and 10,000 images)
+        self._names: NDArray[np.str_] = np.zeros(0, np.str_)
+        self._places: NDArray[np.int64] = np.zeros((0, 4), np.int64)  # start, height, width, whether there is a map
         self._bytes: NDArray[np.uint8] | None = None
 
     def __getstate__(self) -> dict[str, object]:
@@ -55,22 +58,33 @@ class DecodedCache:
         with FileLock(self.path.with_suffix(".lock")):
             if not index.exists():  # the index is written last, so its presence means that the pixels are complete
                 self._write(names, load, jobs)
-        self._offsets = {name: tuple(place) for name, place in json.loads(index.read_text()).items()}
+        places = json.loads(index.read_text())
+        known = np.array(list(places), np.str_)
+        order = np.argsort(known)
+        self._names, self._places = known[order], np.array(list(places.values()), np.int64).reshape(-1, 4)[order]
 
     def __contains__(self, name: str) -> bool:
         """Say whether a name is stored."""
-        return name in self._offsets
+        return self._find(name) is not None
 
     def __getitem__(self, name: str) -> Planes:
         """Views of a stored picture and its map; copy before changing."""
         if self._bytes is None:
             self._bytes = np.memmap(self.path, np.uint8, mode="r")
-        start, height, width, has_map = self._offsets[name]
+        row = self._find(name)
+        if row is None:
+            raise KeyError(name)
+        start, height, width, has_map = map(int, self._places[row])
         middle = start + 3 * height * width
         image = self._bytes[start:middle].reshape(height, width, 3)
         if not has_map:
             return image, None
         return image, self._bytes[middle : middle + height * width].reshape(height, width)
+
+    def _find(self, name: str) -> int | None:
+        """Row of a name; none where it is not stored."""
+        row = int(np.searchsorted(self._names, name))
+        return row if row < len(self._names) and self._names[row] == name else None
 
     def _write(self, names: Sequence[str], load: Callable[[str], Planes], jobs: int) -> None:
         part = self.path.with_suffix(".part")

@@ -49,6 +49,8 @@ class Trunk(nn.Module):
         self.channels: list[int] = list(body.feature_info.channels())
         self.strides: list[int] = list(body.feature_info.reduction())
         config = body.pretrained_cfg
+        self.keeps_channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
+        self.has_patches = not self.staged or self.keeps_channels_last
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
@@ -58,7 +60,7 @@ class Trunk(nn.Module):
 
     @property
     def staged(self) -> bool:
-        """Whether a level can be changed before the next one sees it; transformers' can not."""
+        """Whether a level can be changed before the next one sees it; plain transformers' can not."""
         return isinstance(self.body, FeatureDictNet) or hasattr(self.body, "conv_stem")
 
     def normalise(self, image: Tensor) -> Tensor:
@@ -80,18 +82,18 @@ class Trunk(nn.Module):
         Returns:
             One `(N, C, h, w)` per level, after `alter`.
         """
+        if self.has_patches:  # they do not overlap: a rest that fills none would be refused
+            step = self.strides[0]
+            x = nn.functional.pad(x, (0, -x.shape[-1] % step, 0, -x.shape[-2] % step))
         if not propagate or alter is None:
-            if not self.staged:  # patches do not overlap: a rest that fills none would be refused
-                step = self.strides[0]
-                x = nn.functional.pad(x, (0, -x.shape[-1] % step, 0, -x.shape[-2] % step))
-            features = list(self.body(x))
+            features = [self._flip(f) for f in self.body(x)]
             return features if alter is None else [alter(level, f) for level, f in enumerate(features)]
         found: list[Tensor] = []
         for module, is_level in self._steps():
             x = module(x)
             if is_level:
-                x = alter(len(found), x)
-                found.append(x)
+                found.append(alter(len(found), self._flip(x)))
+                x = self._flip(found[-1], back=True)
         return found
 
     def train(self, mode: bool = True) -> "Trunk":
@@ -153,6 +155,12 @@ class Trunk(nn.Module):
             else:
                 return body
         raise AssertionError("the last attempt returns or raises")
+
+    def _flip(self, x: Tensor, back: bool = False) -> Tensor:
+        """Bring features of bodies that keep channels last (Swin) to `(N, C, h, w)`, or back."""
+        if not self.keeps_channels_last:
+            return x
+        return x.permute(0, 2, 3, 1) if back else x.permute(0, 3, 1, 2)
 
     def _steps(self) -> Iterator[tuple[nn.Module, bool]]:
         """Modules of the body in order, with whether a level ends there."""

@@ -1,0 +1,277 @@
+"""What every network promises, over bodies of five kinds, and what makes SDS-IQA what it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from sdsiqa.errors import WeightsNotFoundError
+from sdsiqa.models.attention import SpatialAttention, strengthen
+from sdsiqa.models.channel_gate import ECA, GCT
+from sdsiqa.models.parameter_groups import parameter_groups
+from sdsiqa.models.regression import LinearPath, RegressionHead
+from sdsiqa.models.sdsiqa import SDSIQA
+from sdsiqa.models.trunk import Trunk
+
+STAGED = ["test_resnet", "test_convnext", "mobilenetv3_small_050", "test_swin"]
+PATCHES = ["test_vit"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tiny_swin() -> None:
+    """A Swin of a few channels under a name of its own; timm ships none for tests."""
+
+    def test_swin(pretrained: bool = False, **arguments: Any) -> nn.Module:
+        small = {"patch_size": 4, "window_size": 7, "embed_dim": 8, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
+        return timm.create_model("swin_tiny_patch4_window7_224", pretrained=False, **small, **arguments)
+
+    test_swin.__module__ = "timm.models.swin_transformer"
+    if not timm.is_model("test_swin"):
+        timm.models.register_model(test_swin)
+
+
+def build(backbone: str = "test_resnet", **switches: Any) -> SDSIQA:
+    torch.manual_seed(0)
+    switches = {"proj_dim": 16, "head_dim": 16, "propagate": backbone not in PATCHES, **switches}
+    return SDSIQA(backbone, **switches)
+
+
+def pictures(count: int = 2, height: int = 97, width: int = 131) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, 3, height, width, generator=generator), torch.rand(count, 1, height, width, generator=generator)
+
+
+@pytest.mark.parametrize("backbone", [*STAGED, *PATCHES])
+class TestEveryBody:
+    def test_odd_sizes_give_one_float_per_image(self, backbone: str) -> None:
+        score = build(backbone)(*pictures(2))
+        assert score.shape == (2,)
+        assert score.dtype == torch.float32
+        assert torch.isfinite(score).all()
+
+    def test_a_score_does_not_depend_on_its_batch(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        image, saliency = pictures(3)
+        together = network(image, saliency)
+        alone = torch.cat([network(image[i : i + 1], saliency[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+    def test_another_map_gives_another_score(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        image, saliency = pictures(2)
+        assert (network(image, saliency) - network(image, saliency.flip(0))).abs().min() > 1e-6
+
+    def test_gradients_reach_all_that_learns(self, backbone: str) -> None:
+        network = build(backbone, dropout=0.0).train()
+        for fusion in network.fusion:
+            nn.init.constant_(fusion.gate.gamma, 0.1)  # alpha has a gradient only where gamma has left zero
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight)  # timm ends residual blocks with zeros, behind which nothing learns at first
+        network(*pictures(2)).square().sum().backward()
+        silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+        # a bias before batch normalisation, and the key's bias before a softmax, cancel out
+        assert not [name for name in silent if "relative_position" not in name and not name.endswith(("qkv.bias", "k_norm.bias"))]
+
+    def test_the_state_makes_the_same_network_again(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        torch.manual_seed(9)
+        other = SDSIQA(backbone, proj_dim=16, head_dim=16, propagate=backbone not in PATCHES).eval()
+        other.load_state_dict(network.state_dict())
+        torch.testing.assert_close(network(*pictures()), other(*pictures()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"streams": "image"},
+        {"streams": "saliency"},
+        {"shared_trunk": True},
+        {"saliency_input": "map"},
+        {"saliency_input": "concat"},
+        *({"self_attention": how} for how in ("plain", "centered", "none")),
+        *({"guidance": how} for how in ("plain", "centered", "none")),
+        {"propagate": False},
+        *({"gate": gate} for gate in ("se", "eca", "glu", "none")),
+        {"join": "product"},
+        {"levels": [-1]},
+        {"levels": [0, 2, 4]},
+        *({"pool": how} for how in ("avgmax", "meanstd", "saliency")),
+        {"streams": "image", "pool": "saliency"},
+        {"linear_path": True},
+        {"frozen": "both"},
+        {"frozen_statistics": True},
+    ],
+    ids=str,
+)
+def test_every_switch_trains(switches: dict[str, Any]) -> None:
+    network = build(**switches).train()
+    image, saliency = pictures(2)
+    score = network(*(image, saliency)[: len(network.inputs)])
+    score.sum().backward()
+    assert score.shape == (2,)
+
+
+def test_the_sizes_are_those_of_the_method() -> None:
+    with torch.device("meta"):
+        for backbone, total, fusion in (("resnet50", 49_532_937, 23_040 + 1_968_128), ("resnet18", 23_378_057, 5_760 + 493_568)):
+            network = SDSIQA(backbone)
+            assert size(network) == total
+            assert (size(network.attention), size(network.fusion), size(network.head)) == (392, fusion, 525_313)
+
+
+def size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_no_guidance_leaves_the_image_branch_alone() -> None:
+    network = build(guidance="none").eval()
+    image, saliency = pictures()
+    one, other = network.branches(image, saliency), network.branches(image, saliency.flip(0))
+    for a, b in zip(one.image, other.image, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_centered_guidance_starts_as_the_identity() -> None:
+    plain, centered = build(guidance="none").eval(), build(guidance="centered").eval()
+    centered.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(plain(*pictures()), centered(*pictures()), rtol=0, atol=0)
+
+
+def test_equal_attention_makes_two_equal_streams() -> None:
+    network = build(guidance="none", self_attention="none").eval()
+    assert network.image_branch is not None
+    assert network.saliency_branch is not None
+    network.saliency_branch.load_state_dict(network.image_branch.state_dict())
+    image, _ = pictures()
+    levels = network.branches(image, torch.ones(2, 1, 97, 131))
+    for a, b in zip(levels.image, levels.saliency, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_attention_starts_at_a_half_and_acts_in_four_forms() -> None:
+    features = torch.randn(2, 4, 6, 6)
+    attention = SpatialAttention()(features)
+    torch.testing.assert_close(attention, torch.full((2, 1, 6, 6), 0.5), rtol=0, atol=0)
+    for how, factor in (("residual", 1.5), ("plain", 0.5), ("centered", 1.0), ("none", 1.0)):
+        torch.testing.assert_close(strengthen(features, attention[..., :3, :3], how), factor * features)  # type: ignore[arg-type]
+
+
+def test_the_gate_starts_as_the_identity_and_knows_no_scale() -> None:
+    gate, features = GCT(6), torch.randn(3, 6, 5, 4)
+    torch.testing.assert_close(gate(features), features, rtol=0, atol=0)
+    nn.init.normal_(gate.gamma)
+    assert not torch.equal(gate(features), features)
+    torch.testing.assert_close(gate.gate(features), gate.gate(3 * features), rtol=1e-5, atol=1e-5)
+
+
+def test_the_gate_follows_its_formula() -> None:
+    gate, features = GCT(2), torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
+    nn.init.ones_(gate.gamma)
+    expected = 1 + torch.tanh(torch.tensor([3.0, 4.0]) / (12.5**0.5))  # root of the mean square of 3 and 4
+    torch.testing.assert_close(gate.gate(features).flatten(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "length"), [(512, 5), (1024, 5), (2048, 7), (4096, 7)])
+def test_the_length_of_eca_grows_with_the_channels(channels: int, length: int) -> None:
+    assert ECA(channels).convolution.kernel_size == (length,)
+
+
+def test_the_head_keeps_full_precision_under_autocast() -> None:
+    head = RegressionHead(8, 8, 0.0).eval()
+    features = torch.rand(500, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(head(features), head(features.float()))
+        assert len(head(features).unique()) > 490
+    head.start_at(0.7)
+    assert head.output.bias.item() == pytest.approx(0.7)
+
+
+def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
+    network = build(linear_path=True, guidance="centered", self_attention="none").eval()
+    path = network.linear_path
+    assert isinstance(path, LinearPath)
+    features = network.pooled_features(*pictures())
+    weight = torch.randn(features.shape[1])
+    path.set(features.mean(0), torch.ones_like(weight), weight, 0.25)
+    expected = (features - features.mean(0)) @ weight + 0.25
+    torch.testing.assert_close(network(*pictures()), expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="there is no linear path; set linear_path to true"):
+        build().pooled_features(*pictures())
+
+
+def test_frozen_means_evaluation_and_no_gradient() -> None:
+    network = build(frozen="saliency").train()
+    assert network.saliency_branch is not None
+    assert network.image_branch is not None
+    assert not any(module.training for module in network.saliency_branch.modules())
+    assert not any(p.requires_grad for p in network.saliency_branch.parameters())
+    assert network.image_branch.training
+    network(*pictures()).sum().backward()
+    assert all(p.grad is None for p in network.saliency_branch.parameters())
+
+
+def test_frozen_statistics_stay_while_weights_learn() -> None:
+    network = build(frozen_statistics=True).train()
+    before = {name: value.clone() for name, value in network.image_branch.named_buffers()}  # type: ignore[union-attr]
+    network(*pictures()).sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in network.image_branch.named_buffers())  # type: ignore[union-attr]
+    assert all(p.grad is not None for p in network.image_branch.parameters())  # type: ignore[union-attr]
+
+
+def test_what_the_network_attends_to_can_be_shown() -> None:
+    guides, gates = build().explain(*pictures())
+    assert [guide.shape[:2] for guide in guides] == [(2, 1)] * 4
+    assert [gate.shape for gate in gates] == [(2, 2 * c) for c in (32, 48, 192, 96)]
+    assert build(streams="image", gate="none").explain(*pictures()) == ([], [])
+
+
+def test_weights_come_from_a_file_and_nowhere_else(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    source = timm.create_model("test_resnet", pretrained=False)
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
+    network = build(weights=str(tmp_path / "weights.safetensors"), saliency_input="concat")
+    before = next(iter(network.image_branch.body.state_dict().values())).clone()  # type: ignore[union-attr]
+    network.load_pretrained()
+    first = next(iter(network.image_branch.body.state_dict().values()))  # type: ignore[union-attr]
+    assert not torch.equal(before, first)
+    seen = next(iter(network.saliency_branch.body.state_dict().values()))  # type: ignore[union-attr]
+    torch.testing.assert_close(seen[:, :3], first)
+    assert not seen[:, 3].any()
+    with pytest.raises(WeightsNotFoundError, match="there are no weights at nowhere; set `weights` to a .safetensors file"):
+        Trunk("test_resnet", "nowhere").load_pretrained()
+    with pytest.raises(WeightsNotFoundError, match="could not be loaded from 'timm'"):
+        Trunk("test_resnet", "timm").load_pretrained()  # tests have no network
+
+
+def test_bodies_of_patches_cannot_be_entered() -> None:
+    with pytest.raises(ValueError, match="test_vit cannot be entered between its levels; set propagate to false"):
+        SDSIQA("test_vit")
+    with pytest.raises(ValueError, match="shared_trunk needs both streams"):
+        SDSIQA("test_resnet", shared_trunk=True, streams="image")
+
+
+def test_what_decays_and_what_learns_slowly() -> None:
+    groups = {group.name: group for group in parameter_groups(build(linear_path=True), 0.1)}
+    assert set(groups) == {"pretrained", "pretrained, no decay", "new", "new, no decay"}
+    assert {group.lr_scale for name, group in groups.items() if "pretrained" in name} == {0.1}
+    assert all(p.squeeze().dim() > 1 for p in groups["new"].parameters)
+    names = {id(p): name for name, p in build(linear_path=True).named_parameters()}
+    assert len(names) == sum(len(group.parameters) for group in groups.values())
+    network = build()
+    free = {id(p) for group in parameter_groups(network, 1.0) if not group.decay for p in group.parameters}
+    assert all(id(p) in free for p in network.attention.parameters())
+    assert {id(fusion.gate.gamma) for fusion in network.fusion} <= free
+    assert not [g for g in parameter_groups(build(frozen="both"), 1.0) if "pretrained" in g.name]
+
+
+@pytest.mark.parametrize("change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="eager")])
+def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Callable[..., Tensor]]) -> None:
+    network = build().eval()
+    expected = network(*pictures())
+    torch.testing.assert_close(change(network)(*pictures()), expected, rtol=1e-4, atol=1e-5)
