@@ -3,6 +3,7 @@
 They have fewer images than the releases: set `SDSIQA_TEST_SUBSET=1` in the environment of whoever reads them.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from scipy.io import savemat
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 from sdsiqa.benchmarks.bid import BID
 from sdsiqa.benchmarks.csiq import CSIQ
+from sdsiqa.benchmarks.demo import VERSION as DEMO_VERSION
+from sdsiqa.benchmarks.demo import Demo
 from sdsiqa.benchmarks.flive import FLIVE
 from sdsiqa.benchmarks.kadid10k import KADID10k
 from sdsiqa.benchmarks.koniq10k import KonIQ10k
@@ -176,6 +179,21 @@ def fake_bid(root: Path) -> None:
     labels.to_excel(root / "DatabaseGrades.xlsx", index=False)
 
 
+def fake_demo(root: Path) -> None:
+    """A folder that the Demo benchmark takes for its own: six contents, one of them for training alone."""
+    rows = []
+    for number in range(REFERENCES):
+        reference = f"references/c{number}.png"
+        write_image(root / reference, scene(number))
+        for level in range(1, 5):
+            name = f"gblur/c{number}-{level}.png"
+            write_image(root / name, distorted(scene(number), level))
+            facts = {"image": name, "mos": 90.0 - 15 * level - number, "content": f"c{number}", "reference": reference}
+            rows.append({**facts, "distortion": "gblur", "level": level, "training_only": number == 0})
+    pd.DataFrame(rows).to_csv(root / "proxy.csv", index=False)
+    (root / "demo.json").write_text(json.dumps({"version": DEMO_VERSION}))
+
+
 FAKES: dict[type[Benchmark], Callable[[Path], None]] = {
     LIVE: fake_live,
     CSIQ: fake_csiq,
@@ -193,5 +211,5 @@ FAKES: dict[type[Benchmark], Callable[[Path], None]] = {
 def write_fake(name: str, root: Path) -> Path:
     """Draw a benchmark; return the folder to give as its root (for some, the one that holds the authors' folder)."""
     root.mkdir(parents=True, exist_ok=True)
-    FAKES[BENCHMARKS[name]](root)
+    {**FAKES, Demo: fake_demo}[BENCHMARKS[name]](root)
     return root
