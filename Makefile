@@ -9,7 +9,7 @@ CONSTRAINTS ?= constraints.txt
 DATA ?=
 GPUS ?=
 ARGS ?=
-SPLITS ?= 0 1 2
+SPLITS ?= 0
 # glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
@@ -32,25 +32,26 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	  echo 'torch and torchvision do not fit together: remove $(VENV) and run make install again' >&2; exit 1; }
 	@touch $@
 
-demo: install  ## Make the Demo benchmark, train SDS-IQA on three splits, test, print a table
+demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; SPLITS="0 1 2" for three splits
 	@for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done
 	@$(BIN)/sdsiqa report runs/demo-*
 
 test: install  ## Run the tests, offline
 	$(BIN)/python -m pytest $(ARGS)
 
-check: install  ## Lint, formatting, types, import floors
+check: install  ## Lint (the Dockerfile too), formatting, types, import floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 format: install  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: install  ## Measure speed and memory side by side, into results/bench.json
-	$(BIN)/python -m benchmarks.bench $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 train-%: install
 	@echo 'training on $*: configs/train/$*.yaml$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'

@@ -19,6 +19,9 @@ from sdsiqa.metrics import srcc
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.regression import LinearPath
 
+FEWEST = 10
+"""Validation images below which their SRCC chooses nothing; the leave-one-out error of the training part does then."""
+
 Part = Literal["train", "val", "test"]
 
 
@@ -59,17 +62,17 @@ class RidgeStart:
         features, quality = self._features(network, data, "train", device)
         if data.fit_on == "train":
             held, held_quality = self._features(network, data, "val", device)
-        else:  # no validation part: leave-one-out error stands in, so the training images choose for themselves
+        else:  # no validation part, so the training images choose for themselves
             held, held_quality = None, None
         fits = [fit_ridge(features, quality, penalty) for penalty in self.penalties]
-        if held is not None and held_quality is not None:
-            merits = [srcc(fit(held), held_quality) for fit in fits]
+        if held is not None and held_quality is not None and len(held) >= FEWEST:
+            what, merits = "validation SRCC", [srcc(fit(held), held_quality) for fit in fits]
         else:
+            what = "negative leave-one-out RMSE"
             merits = [-leave_one_out_error(features, quality, penalty) for penalty in self.penalties]
         best = int(np.nanargmax(merits))
         chosen = fits[best]
         path.set(_tensor(chosen.mean), _tensor(chosen.scale), _tensor(chosen.weight), chosen.bias)
-        what = "validation SRCC" if held is not None else "negative leave-one-out RMSE"
         return f"ridge start: penalty {self.penalties[best]:g} of {len(quality)} images, {what} {merits[best]:.4f}"
 
     def _features(

@@ -44,6 +44,10 @@ class QualityCLI(LightningCLI):
         """The verbs, with what the command line does not set."""
         return LightningCLI.subcommands()
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; Lightning's own version warns whenever another Python function hands over the words."""
+        self.config = parser.parse_args(args)
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what belongs to the run."""
         parser.add_class_arguments(RunSettings, "run")

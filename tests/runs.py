@@ -1,0 +1,46 @@
+"""Short real runs through the command line, for tests that need one."""
+
+from pathlib import Path
+
+from fakes import write_fake
+
+from sdsiqa.cli import main
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+TINY = """
+model:
+  init_args:
+    network:
+      init_args:
+        backbone: test_resnet
+        weights: null
+        proj_dim: 8
+        head_dim: 8
+"""
+QUICK = [
+    *("--data.crop", "64", "--data.patches_per_image", "2", "--data.grid", "[2, 2]"),
+    *("--data.num_workers", "0", "--data.cache", "null", "--data.maps", "null"),
+    *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu"),
+]
+
+
+def words(tmp: Path, benchmark: str = "livec", *more: str, epochs: int = 2) -> list[str]:
+    """Give the words of a short `fit` on a fake benchmark below a folder, which is drawn if it is not there."""
+    fake = tmp / "data" / benchmark
+    if not fake.exists():
+        write_fake(benchmark, fake)
+    tiny = tmp / "tiny.yaml"
+    tiny.write_text(TINY)
+    return [
+        *("-c", str(CONFIGS / "train" / f"{benchmark}.yaml"), "-c", str(tiny)),
+        *("--data.benchmark.init_args.root", str(fake), "--run.root", str(tmp / "runs")),
+        *("--trainer.max_epochs", str(epochs), *QUICK, *more),
+    ]
+
+
+def fit(tmp: Path, *more: str, benchmark: str = "livec", epochs: int = 2) -> Path:
+    """Run a short `fit` to its end; give its folder."""
+    before = set((tmp / "runs").glob("*"))
+    assert main(["fit", *words(tmp, benchmark, *more, epochs=epochs)]) == 0
+    (folder,) = set((tmp / "runs").glob("*")) - before
+    return folder

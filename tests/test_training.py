@@ -1,0 +1,161 @@
+"""Training is exact: the same seed gives the same scores, whatever happens on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from runs import fit, words
+
+from sdsiqa.cli import main
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.losses import L1
+from sdsiqa.metrics import srcc
+from sdsiqa.models.sdsiqa import SDSIQA
+from sdsiqa.run import RunFolder
+
+# whole runs pass through Lightning, jsonargparse and torch, whose own deprecations are not ours to fail on
+pytestmark = pytest.mark.filterwarnings("default")
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def scores(folder: Path) -> bytes:
+    return next((folder / "scores").glob("*-test.csv")).read_bytes()
+
+
+def test_one_seed_gives_one_table_of_scores(tmp_path: Path) -> None:
+    first = fit(tmp_path, "--run.name", "first")
+    second = fit(tmp_path, "--run.name", "second")
+    other = fit(tmp_path, "--seed_everything", "1")
+    assert scores(first) == scores(second)
+    assert scores(first) != scores(other)
+
+
+def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = fit(tmp_path, "--data.split", "3")
+    assert folder.name.startswith("livec-3-0-")  # ${data.split} follows the command line
+    files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    assert files == {
+        *("config.yaml", "run.json", "split.json", "metrics.json", "metrics.csv", ".lock"),
+        *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "scores/livec-test.csv"),
+        *("figures/scatter-livec-test.png", "figures/panel-livec-test.png"),
+    }
+    record = RunFolder(folder).record
+    assert record["state"] == "finished"
+    assert record["split_hash"] == json.loads((folder / "split.json").read_text())["sha256"]
+    assert {"commit", "dirty"} <= set(record["git"])
+    assert len(pd.read_csv(folder / "metrics.csv")) == 2
+    before = scores(folder)
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "-c", str(folder / "config.yaml")])
+    assert stop.value.code == 0
+    assert "is finished already; nothing to do" in capsys.readouterr().out
+    assert scores(folder) == before
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
+    overlay = tmp_path / "exact.yaml"
+    overlay.write_text("trainer:\n  callbacks:\n    - class_path: sdsiqa.callbacks.EMA\n      init_args: {decay: 0.9}\n")
+    more = ["-c", str(overlay), "--model.init_args.schedule", "one_cycle"]
+    whole = fit(tmp_path, *more, "--run.name", "whole", epochs=8)
+    command = [sys.executable, "-m", "sdsiqa", "fit", *words(tmp_path, "livec", *more, "--run.name", "broken", epochs=8)]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDSIQA_TEST_SUBSET": "1"})
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list((tmp_path / "runs").glob("broken-*/metrics.csv")):
+        time.sleep(0.02)
+    time.sleep(0.3)  # somewhere in a later epoch
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (broken,) = (tmp_path / "runs").glob("broken-*")
+    assert not RunFolder(broken).finished
+    done = len(pd.read_csv(broken / "metrics.csv"))
+    assert 1 <= done < 8
+    assert main(["fit", *words(tmp_path, "livec", *more, "--run.name", "broken", "--ckpt_path", "last", epochs=8)]) == 0
+    assert scores(broken) == scores(whole)
+    columns = ["epoch", "step", "train/loss", "train/lr"]
+    pd.testing.assert_frame_equal(pd.read_csv(broken / "metrics.csv")[columns], pd.read_csv(whole / "metrics.csv")[columns])
+
+
+def test_validation_chooses_and_the_last_of_equals_wins(tmp_path: Path) -> None:
+    folder = fit(tmp_path, benchmark="live", epochs=4)
+    course = pd.read_csv(folder / "metrics.csv")["val/srcc"].fillna(-2)
+    best = max(epoch for epoch, value in enumerate(course) if value == course.max())
+    chosen = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)  # noqa: TID251
+    assert chosen["epoch"] == best
+    assert "hyper_parameters" not in chosen
+
+
+def test_training_on_all_but_the_test_part_ends_with_the_last_weights(tmp_path: Path) -> None:
+    folder = fit(tmp_path, "--data.fit_on", "train+val")
+    assert RunFolder(folder).record["chosen_by"] == "last"
+    assert not (folder / "checkpoints" / "best.ckpt").exists()
+
+
+def test_the_start_from_ridge_regression_needs_no_epoch(tmp_path: Path) -> None:
+    overlay = tmp_path / "ridge.yaml"
+    overlay.write_text(
+        "model:\n  init_args:\n    ridge_start: {penalties: [1, 100]}\n    network:\n      init_args:\n"
+        "        linear_path: true\n        guidance: centered\n        self_attention: none\n"
+    )
+    folder = fit(tmp_path, "-c", str(overlay), epochs=0)
+    table = pd.read_csv(folder / "scores" / "livec-test.csv")
+    assert table["score"].nunique() == len(table)
+    assert (table["score"].between(-1, 2)).all()
+
+
+def test_twelve_images_are_learnt_by_heart() -> None:
+    generator = torch.Generator().manual_seed(3)
+    image, saliency = torch.rand(12, 3, 64, 64, generator=generator), torch.rand(12, 1, 64, 64, generator=generator)
+    quality = torch.rand(12, generator=generator)
+    torch.manual_seed(0)
+    network = SDSIQA("test_resnet", proj_dim=16, head_dim=32, dropout=0.0)
+    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        L1()(network(image, saliency), quality).backward()
+        optimizer.step()
+    assert srcc(network(image, saliency).detach().numpy(), quality.numpy()) > 0.95
+
+
+@pytest.mark.parametrize("more", [["--trainer.precision", "bf16-mixed"], ["--model.init_args.channels_last", "true"]])
+def test_other_precisions_and_layouts_train(tmp_path: Path, more: list[str]) -> None:
+    table = pd.read_csv(fit(tmp_path, *more, epochs=1) / "scores" / "livec-test.csv")
+    assert table["score"].notna().all()
+
+
+def test_a_folder_of_other_data_is_refused(tmp_path: Path) -> None:
+    folder = fit(tmp_path, epochs=1)
+    record = RunFolder(folder)
+    record.update(state="started", data_version="another")
+    with pytest.raises(RunMismatchError, match="holds a run whose data_version is 'another'"):
+        from sdsiqa import training
+
+        training.main(["fit", *words(tmp_path, epochs=1)])
+
+
+def test_untrained_weights_are_not_tested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", *words(tmp_path)]) == 1
+    assert "has no checkpoint, and untrained weights are not tested; train first" in capsys.readouterr().err
+
+
+def test_another_benchmark_is_tested_into_the_same_folder(tmp_path: Path) -> None:
+    folder = fit(tmp_path, epochs=1)
+    other = words(tmp_path, "bid")
+    root = other[other.index("--data.benchmark.init_args.root") + 1]
+    more = ["--data.benchmark.class_path", "sdsiqa.benchmarks.BID", "--data.benchmark.init_args.root", root]
+    assert main(["test", "-c", str(folder / "config.yaml"), *more, "--data.test_on", "all"]) == 0
+    assert len(pd.read_csv(folder / "scores" / "bid-all.csv")) == 20
+    assert set(json.loads((folder / "metrics.json").read_text())) == {"livec-test", "bid-all"}
