@@ -156,6 +156,7 @@ class LogScatter(EpochScores):
             table["mos"].to_numpy(),
             title=f"{benchmark.title}, {part_of(trainer)}",
             distortion=table["distortion"].tolist() if table["distortion"].any() else None,
+            label=benchmark.opinion,
         )
         file = folder_of(trainer) / "figures" / f"scatter-{part_key(trainer)}.png"
         plots.save(figure, file)
@@ -240,7 +241,8 @@ class LogPanel(EpochScores):
                     [guide[0, 0].float().cpu().numpy() for guide in guides],
                     score=float(data.benchmark.to_mos(scores.score[place])),
                     mos=float(entry["mos"]),
-                    title=Path(entry["image"]).name,
+                    title=entry["image"],
+                    opinion=data.benchmark.opinion,
                 )
             )
         file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"

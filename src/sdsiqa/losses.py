@@ -63,15 +63,43 @@ class SmoothL1(QualityLoss):
 
 
 class PLCC(QualityLoss):
-    """Lack of linear correlation within the batch, `(1 − ρ)/2`; blind to shift and scale, so add another loss."""
+    """Lack of linear correlation within the batch, `(1 − ρ)/2`.
+
+    Blind to shift and scale, and without a direction where all scores are equal, so add another loss: alone it never
+    leaves a network whose output starts at zero.
+    """
 
     compares = True
 
     def forward(self, score: Tensor, quality: Tensor) -> Tensor:
-        """Give `(1 − ρ)/2` in [0, 1]; ½ where scores or quality are constant."""
-        q, y = score.flatten() - score.mean(), quality.flatten() - quality.mean()
+        """Give `(1 − ρ)/2` in [0, 1]; ½ without gradient where scores or quality are constant."""
+        q, y = _centred(score), _centred(quality)
         rho = (q * y).sum() / ((q.square().sum() * y.square().sum()) + 1e-8).sqrt()
         return (1 - rho) / 2
+
+
+class NormInNorm(QualityLoss):
+    """Distance between centred, normalised scores and quality [Li, Jiang and Jiang, ACM MM 2020, p = 1, q = 2].
+
+    Blind to shift and scale, as PLCC is, so add another loss.
+    """
+
+    compares = True
+
+    def forward(self, score: Tensor, quality: Tensor) -> Tensor:
+        """Give `Σ |q̂ − ŷ| / (2 √n)` in [0, 1], where `q̂` and `ŷ` have mean 0 and norm 1."""
+        q, y = _centred(score), _centred(quality)
+        q, y = (x / (x.square().sum() + 1e-8).sqrt() for x in (q, y))
+        return (q - y).abs().sum() / (2 * score.numel() ** 0.5)
+
+
+def _centred(values: Tensor) -> Tensor:
+    """Subtract the mean, in one dimension; zero without gradient where all values are equal but for rounding.
+
+    There the gradient of a correlation is that of its ε: thousands of times an ordinary one, in a direction of chance.
+    """
+    values = values.flatten() - values.mean()
+    return values * (values.square().mean() > 1e-12)
 
 
 class _Pairs(QualityLoss):

@@ -36,6 +36,8 @@ class Benchmark(ABC):
     title: ClassVar[str]
     mos_range: ClassVar[tuple[float, float]]
     higher_is_better: ClassVar[bool] = True
+    opinion: ClassVar[str] = "MOS"
+    """What figures call the scores."""
     size: ClassVar[int | None] = None
     contents: ClassVar[int | None] = None
     url: ClassVar[str]

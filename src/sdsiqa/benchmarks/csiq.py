@@ -25,6 +25,7 @@ class CSIQ(Benchmark):
     title = "CSIQ"
     mos_range = (0.0, 1.0)
     higher_is_better = False
+    opinion = "DMOS"
     size = 866
     contents = 30
     url = "https://s2.smu.edu/~eclarson/csiq.html"

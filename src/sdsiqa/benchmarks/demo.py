@@ -41,6 +41,7 @@ class Demo(Benchmark):
     name = "demo"
     title = "Demo (proxy labels)"
     mos_range = (0.0, 100.0)
+    opinion = "proxy"
     size = None
     url = "nowhere: it is made on first use"
 

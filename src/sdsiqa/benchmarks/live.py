@@ -25,6 +25,7 @@ class LIVE(Benchmark):
     title = "LIVE"
     mos_range = (-2.65, 111.78)  # the extremes of the 779, rounded outward
     higher_is_better = False
+    opinion = "DMOS"
     size = 779
     contents = 29
     url = "https://live.ece.utexas.edu/research/quality/subjective.htm"

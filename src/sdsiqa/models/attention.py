@@ -21,6 +21,8 @@ class SpatialAttention(nn.Module):
 
     def __init__(self, kernel: int = 7) -> None:
         super().__init__()
+        if kernel < 1 or kernel % 2 == 0:  # an even one would shift the map by half a place
+            raise ValueError(f"the kernel of spatial attention must be odd; got {kernel!r}")
         self.convolution = nn.Conv2d(2, 1, kernel, padding=kernel // 2, bias=False)
         nn.init.zeros_(self.convolution.weight)
 

@@ -5,6 +5,7 @@ import dataclasses
 from torch import nn
 
 from sdsiqa.models.attention import SpatialAttention
+from sdsiqa.models.channel_gate import ECA, GCT, SE
 from sdsiqa.models.network import QualityNetwork
 
 
@@ -38,7 +39,8 @@ def parameter_groups(network: QualityNetwork, backbone_lr_scale: float) -> list[
         Groups that are not empty, pretrained ones first.
     """
     pretrained = {id(p) for part in network.pretrained_parts() for p in part.parameters()}
-    attention = {id(p) for m in network.modules() if isinstance(m, SpatialAttention) for p in m.parameters()}
+    modulating = (SpatialAttention, GCT, SE, ECA)
+    attention = {id(p) for m in network.modules() if isinstance(m, modulating) for p in m.parameters()}
     groups = [
         ParameterGroup(f"{name}{'' if decay else ', no decay'}", scale, decay)
         for name, scale in (("pretrained", backbone_lr_scale), ("new", 1.0))

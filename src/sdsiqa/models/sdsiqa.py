@@ -42,7 +42,8 @@ class SDSIQA(QualityNetwork):
         streams: Both branches, or one of them alone.
         shared_trunk: Whether both branches share their weights.
         saliency_input: What the saliency branch sees: the normalised image times the map, the map alone, or both.
-        saliency_floor: Weight that places without saliency keep; none is 0.2 for `product` and 0 otherwise.
+        saliency_floor: Weight in [0, 1] that places without saliency keep; none is 0.2 for `product` and 0 otherwise.
+        saliency_power: Power of the map before the floor is laid under it; above 1 narrows what is salient.
         attention_kernel: Side of the spatial attention's convolution.
         self_attention: How spatial attention acts on the saliency branch itself.
         guidance: How it acts on the image branch; `centered` is the identity at the start, which frozen statistics need.
@@ -71,6 +72,7 @@ class SDSIQA(QualityNetwork):
         shared_trunk: bool = False,
         saliency_input: Literal["product", "map", "concat"] = "product",
         saliency_floor: float | None = None,
+        saliency_power: float = 1.0,
         attention_kernel: int = 7,
         self_attention: Strengthen = "residual",
         guidance: Strengthen = "residual",
@@ -94,6 +96,11 @@ class SDSIQA(QualityNetwork):
         self.saliency_input, self.join, self.pool = saliency_input, join, pool
         self.self_attention, self.guidance, self.propagate = self_attention, guidance, propagate
         self.saliency_floor = saliency_floor if saliency_floor is not None else 0.2 * (saliency_input == "product")
+        self.saliency_power = saliency_power
+        if not (0 <= self.saliency_floor <= 1 and saliency_power > 0):
+            raise ValueError(
+                f"saliency_floor must lie in [0, 1] and saliency_power above 0; got {saliency_floor!r} and {saliency_power!r}"
+            )
         if streams == "image" and pool != "saliency":
             self.inputs = ("image",)
         self.image_branch: Trunk | None = None
@@ -170,6 +177,8 @@ class SDSIQA(QualityNetwork):
         """Make what the saliency branch sees: `(N, 3 or 4, h, w)`; arguments as in `forward`."""
         if self.saliency_branch is None:
             raise AssertionError("there is a saliency branch")
+        if self.saliency_power != 1:
+            saliency = saliency**self.saliency_power
         saliency = self.saliency_floor + (1 - self.saliency_floor) * saliency
         if self.saliency_input == "map":
             return self.saliency_branch.normalise(saliency.expand(-1, 3, -1, -1))

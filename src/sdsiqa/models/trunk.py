@@ -9,7 +9,8 @@ import torch
 from timm.models._features import FeatureDictNet
 from torch import Tensor, nn
 
-from sdsiqa.errors import WeightsNotFoundError
+from sdsiqa.errors import CheckpointError, WeightsNotFoundError
+from sdsiqa.models.weights import check_weights
 
 Alter = Callable[[int, Tensor], Tensor]
 """Changes the features `(N, C, h, w)` of a level, given its position among the levels."""
@@ -46,6 +47,10 @@ class Trunk(nn.Module):
         self.frozen, self.frozen_statistics = frozen, frozen_statistics
         self.body = self._create(channels, pretrained=False)
         body = cast(Any, self.body)  # timm's attributes, which torch's types do not know
+        count = len(body.feature_info.info)
+        places = [level % count for level in body.feature_info.out_indices]
+        if places != sorted(set(places)):  # timm gives features in the order of depth, but channels in the order asked for
+            raise ValueError(f"levels must go from shallow to deep, each once; got {levels!r} of {count}")
         self.channels: list[int] = list(body.feature_info.channels())
         self.strides: list[int] = list(body.feature_info.reduction())
         config = body.pretrained_cfg
@@ -110,17 +115,24 @@ class Trunk(nn.Module):
 
         Raises:
             WeightsNotFoundError: They are not there; says how to get them.
+            CheckpointError: The file is not one of this backbone.
         """
         if self.weights is None:
             return
-        if self.weights != "timm" and not Path(self.weights).expanduser().is_file():
-            raise WeightsNotFoundError(
-                f"there are no weights at {self.weights}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
-                "download them, or to null to start at random"
-            )
+        if self.weights != "timm":
+            path = Path(self.weights).expanduser()
+            if not path.is_file():
+                raise WeightsNotFoundError(
+                    f"there are no weights at {self.weights}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
+                    "download them, or to null to start at random"
+                )
+            check_weights(path, self.name, self.body, timm.create_model(self.name, pretrained=False))
         try:
             source = self._create(3, pretrained=True).state_dict()
         except Exception as error:  # timm and its hub client raise many kinds
+            if self.weights != "timm":  # the names fit, the sizes do not
+                reason = " ".join(str(error).split())[:300]
+                raise CheckpointError(f"{self.weights}: is not a file of {self.name} ({reason}); set `weights` to one") from error
             raise WeightsNotFoundError(
                 f"weights of {self.name} could not be loaded from {self.weights!r} ({str(error).splitlines()[0][:160]}); without "
                 "internet, set SDSIQA_WEIGHTS to a .safetensors file of this backbone"

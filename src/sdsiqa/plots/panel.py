@@ -39,6 +39,7 @@ class PanelRow:
         mos: Opinion score; none for an image nobody rated.
         gates: Gate of each channel, `(C,)` per level; none leaves that column out.
         title: Name of the image.
+        opinion: What the opinion score is called.
     """
 
     image: NDArray[np.uint8]
@@ -48,6 +49,7 @@ class PanelRow:
     mos: float | None
     gates: Sequence[Map] | None = None
     title: str = ""
+    opinion: str = "MOS"
 
 
 def panel(
@@ -122,7 +124,7 @@ def panels(rows: Sequence[PanelRow]) -> Figure:
 def _caption(row: PanelRow, room: int) -> str:
     """Name, score and opinion; digits follow the scale, and a name too long for the room loses its middle."""
     digits = 1 if max(abs(row.score), abs(row.mos or 0)) >= 10 else 3
-    values = f"score {row.score:.{digits}f}" + ("" if row.mos is None else f"   MOS {row.mos:.{digits}f}")
+    values = f"score {row.score:.{digits}f}" + ("" if row.mos is None else f"   {row.opinion} {row.mos:.{digits}f}")
     room = max(8, room - len(values) - 3)
     title = row.title if len(row.title) <= room else f"{row.title[: room // 2 - 1]}…{row.title[-(room // 2) :]}"
     return f"{title}   {values}" if title else values
