@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from fakes import write_fake
-
 from sdsiqa.cli import main
 
 CONFIGS = Path(__file__).parent.parent / "configs"

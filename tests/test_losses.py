@@ -9,7 +9,16 @@ from sdsiqa.losses import L1, MSE, PLCC, Fidelity, QualityLoss, RankHinge, RankN
 
 SCORE = torch.tensor([0.2, 0.5, 0.9])
 QUALITY = torch.tensor([0.3, 0.5, 0.4])
-ALL: list[QualityLoss] = [L1(), MSE(), SmoothL1(), PLCC(), RankHinge(), RankNet(), Fidelity(), Weighted([L1(), PLCC()], [1.0, 0.5])]
+ALL: list[QualityLoss] = [
+    L1(),
+    MSE(),
+    SmoothL1(),
+    PLCC(),
+    RankHinge(),
+    RankNet(),
+    Fidelity(),
+    Weighted([L1(), PLCC()], [1.0, 0.5]),
+]
 
 
 @pytest.mark.parametrize(

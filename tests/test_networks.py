@@ -243,7 +243,7 @@ def test_weights_come_from_a_file_and_nowhere_else(tmp_path: Path) -> None:
     seen = next(iter(network.saliency_branch.body.state_dict().values()))  # type: ignore[union-attr]
     torch.testing.assert_close(seen[:, :3], first)
     assert not seen[:, 3].any()
-    with pytest.raises(WeightsNotFoundError, match="there are no weights at nowhere; set `weights` to a .safetensors file"):
+    with pytest.raises(WeightsNotFoundError, match=r"there are no weights at nowhere; set `weights` to a \.safetensors file"):
         Trunk("test_resnet", "nowhere").load_pretrained()
     with pytest.raises(WeightsNotFoundError, match="could not be loaded from 'timm'"):
         Trunk("test_resnet", "timm").load_pretrained()  # tests have no network
@@ -270,7 +270,9 @@ def test_what_decays_and_what_learns_slowly() -> None:
     assert not [g for g in parameter_groups(build(frozen="both"), 1.0) if "pretrained" in g.name]
 
 
-@pytest.mark.parametrize("change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="eager")])
+@pytest.mark.parametrize(
+    "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="eager")]
+)
 def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Callable[..., Tensor]]) -> None:
     network = build().eval()
     expected = network(*pictures())

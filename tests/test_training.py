@@ -11,8 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from runs import fit, words
 
+from runs import fit, words
+from sdsiqa import training
 from sdsiqa.cli import main
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.losses import L1
@@ -141,8 +142,6 @@ def test_a_folder_of_other_data_is_refused(tmp_path: Path) -> None:
     record = RunFolder(folder)
     record.update(state="started", data_version="another")
     with pytest.raises(RunMismatchError, match="holds a run whose data_version is 'another'"):
-        from sdsiqa import training
-
         training.main(["fit", *words(tmp_path, epochs=1)])
 
 

@@ -42,7 +42,9 @@ def check_weights(path: Path, name: str, body: nn.Module, whole: nn.Module) -> N
         "lacks": sorted(needed - found),
         "has unknown": sorted(key for key in found - names if not key.endswith(_TABLES)),
     }
-    said = [f"{what} {len(keys)} weights ({', '.join(keys[:3])}{', …' * (len(keys) > 3)})" for what, keys in problems.items() if keys]
+    said = [
+        f"{what} {len(keys)} weights ({', '.join(keys[:3])}{', …' * (len(keys) > 3)})" for what, keys in problems.items() if keys
+    ]
     if said:
         raise CheckpointError(f"{path}: {' and '.join(said)}; set `weights` to a file of {name} in timm's key names")
 
