@@ -1,5 +1,6 @@
 """What training minimises. Scores and quality are float32, quality in [0, 1], higher is better."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -90,7 +91,7 @@ class NormInNorm(QualityLoss):
         """Give `Σ |q̂ − ŷ| / (2 √n)` in [0, 1], where `q̂` and `ŷ` have mean 0 and norm 1."""
         q, y = _centred(score), _centred(quality)
         q, y = (x / (x.square().sum() + 1e-8).sqrt() for x in (q, y))
-        return (q - y).abs().sum() / (2 * score.numel() ** 0.5)
+        return (q - y).abs().sum() / (2 * math.sqrt(score.numel()))
 
 
 def _centred(values: Tensor) -> Tensor:

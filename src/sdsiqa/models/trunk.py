@@ -45,6 +45,8 @@ class Trunk(nn.Module):
         super().__init__()
         self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
         self.frozen, self.frozen_statistics = frozen, frozen_statistics
+        if levels is not None and not levels:
+            raise ValueError("levels is empty; name one or more, or set it to null for the last four")
         self.body = self._create(channels, pretrained=False)
         body = cast(Any, self.body)  # timm's attributes, which torch's types do not know
         count = len(body.feature_info.info)
@@ -162,8 +164,12 @@ class Trunk(nn.Module):
                     self.name, features_only=True, in_chans=channels, pretrained=pretrained, **arguments, **any_size
                 )
             except TypeError as error:
+                if "pad_type" in str(error):
+                    raise ValueError(f"{self.name} cannot pad as TensorFlow does; set same_padding to false") from error
                 if not any(word in str(error) for word in any_size):
                     raise
+            except (AssertionError, IndexError) as error:  # timm's, for a level that is not there
+                raise ValueError(f"{self.name} cannot give the levels {self.levels!r} ({error}); name others") from error
             else:
                 return body
         raise AssertionError("the last attempt returns or raises")
