@@ -24,6 +24,7 @@ from sdsiqa.callbacks import (
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import CheckpointError
 from sdsiqa.images import write_bytes
+from sdsiqa.parser import StrictParser
 from sdsiqa.recipe import Recipe
 from sdsiqa.run import RunFolder, RunSettings, fingerprint, now, surroundings
 from sdsiqa.tasks import QualityTask
@@ -168,6 +169,7 @@ def main(args: list[str] | None = None) -> int:
         QualityCLI(
             QualityTask,
             QualityDataModule,
+            parser_class=StrictParser,
             subclass_mode_model=True,
             save_config_callback=None,
             seed_everything_default=0,

@@ -1,0 +1,78 @@
+"""The command answers at once, names what there is, and says what is wrong in one line."""
+
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from runs import words
+from sdsiqa.cli import STAGES, TOOLS, main, overview
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def test_help_answers_within_a_second_and_loads_nothing_heavy() -> None:
+    code = "import sys; from sdsiqa.cli import main; main([]); print([m for m in ('torch', 'pandas', 'cv2') if m in sys.modules])"
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert time.monotonic() - start < 1
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_overview_names_every_verb_with_a_line() -> None:
+    for name, line in {**STAGES, **{name: line for name, (_, line) in TOOLS.items()}}.items():
+        assert any(row.split(maxsplit=1) == [name, line] for row in overview().splitlines())
+
+
+def test_every_tool_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, (module, _) in TOOLS.items():
+        assert callable(import_module(module).main)
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        assert stop.value.code == 0
+        assert f"sdsiqa {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tool", ["check-data", "report"])
+def test_light_tools_start_without_torch(tool: str) -> None:
+    code = f"import sys\nfrom sdsiqa.cli import main\ntry: main(['{tool}', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scor"]) == 2
+    assert "there is no verb 'scor'; did you mean 'score'?" in capsys.readouterr().err
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == import_module("sdsiqa").__version__
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--data.croop", "64"], "did you mean 'data.crop'"),
+        (["--model.init_args.network.init_args.gat", "se"], "did you mean 'network.init_args.gate'"),
+        (["--data.spl", "5"], "data.spl"),
+        (["--model.init_args.network.init_args.gate", "gtc"], "gct"),
+    ],
+)
+def test_unknown_keys_are_refused_with_the_nearest_name(
+    tmp_path: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *words(tmp_path, "livec", *more)])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_missing_data_says_where_to_get_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = words(tmp_path)
+    args[args.index("--data.benchmark.init_args.root") + 1] = str(tmp_path / "nowhere")
+    assert main(["fit", *args]) == 1
+    error = capsys.readouterr().err
+    assert "nowhere" in error
+    assert "http" in error
+    assert any(line.startswith("sdsiqa fit: ") for line in error.splitlines())
