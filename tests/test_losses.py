@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sdsiqa.losses import L1, MSE, PLCC, Fidelity, QualityLoss, RankHinge, RankNet, SmoothL1, Weighted
+from sdsiqa.losses import L1, MSE, PLCC, Fidelity, NormInNorm, QualityLoss, RankHinge, RankNet, SmoothL1, Weighted
 
 SCORE = torch.tensor([0.2, 0.5, 0.9])
 QUALITY = torch.tensor([0.3, 0.5, 0.4])
@@ -14,6 +14,7 @@ ALL: list[QualityLoss] = [
     MSE(),
     SmoothL1(),
     PLCC(),
+    NormInNorm(),
     RankHinge(),
     RankNet(),
     Fidelity(),
@@ -46,6 +47,22 @@ def test_plcc_knows_no_shift_and_no_scale() -> None:
     assert PLCC()(SCORE, QUALITY).item() == pytest.approx((1 - rho) / 2, abs=1e-5)
 
 
+def test_norm_in_norm_by_hand() -> None:
+    # (-1, 0, 1) and (-1, 1, 0) over the root of 2: they differ by 0, 1 and 1 over it
+    value = NormInNorm()(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.2, 0.4, 0.3])).item()
+    assert value == pytest.approx(2 / math.sqrt(2) / (2 * math.sqrt(3)), rel=1e-4)
+    assert NormInNorm()(3 * QUALITY - 1, QUALITY).item() == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("loss", [PLCC(), NormInNorm()], ids=lambda x: type(x).__name__)
+@pytest.mark.parametrize("noise", [0.0, 1e-7])
+def test_equal_scores_have_no_direction(loss: QualityLoss, noise: float) -> None:
+    score = (0.5 + noise * torch.tensor([1.0, -1.0, 0.0])).requires_grad_()
+    loss(score, QUALITY).backward()
+    assert score.grad is not None
+    assert not score.grad.any()
+
+
 @pytest.mark.parametrize("loss", ALL, ids=lambda x: type(x).__name__)
 @pytest.mark.parametrize("quality", [[0.5], [0.5, 0.5, 0.5]])
 def test_nothing_to_compare_is_finite(loss: QualityLoss, quality: list[float]) -> None:
@@ -73,6 +90,13 @@ def test_stepping_along_the_gradient_helps(loss: QualityLoss) -> None:
 
 
 def test_losses_that_compare_say_so() -> None:
-    assert {type(loss).__name__ for loss in ALL if loss.compares} == {"PLCC", "RankHinge", "RankNet", "Fidelity", "Weighted"}
+    assert {type(loss).__name__ for loss in ALL if loss.compares} == {
+        "PLCC",
+        "NormInNorm",
+        "RankHinge",
+        "RankNet",
+        "Fidelity",
+        "Weighted",
+    }
     with pytest.raises(ValueError, match="there are 1 losses and 2 weights"):
         Weighted([L1()], [1.0, 2.0])
