@@ -1,49 +1,16 @@
 """What every network promises, over bodies of five kinds, and what makes SDS-IQA what it is."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import timm
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sdsiqa.errors import WeightsNotFoundError
-from sdsiqa.models.attention import SpatialAttention, strengthen
-from sdsiqa.models.channel_gate import ECA, GCT
+from network_fakes import PATCHES, STAGED, build, pictures
+from sdsiqa.models.channel_gate import ECA, SE
 from sdsiqa.models.parameter_groups import parameter_groups
-from sdsiqa.models.regression import LinearPath, RegressionHead
 from sdsiqa.models.sdsiqa import SDSIQA
-from sdsiqa.models.trunk import Trunk
-
-STAGED = ["test_resnet", "test_convnext", "mobilenetv3_small_050", "test_swin"]
-PATCHES = ["test_vit"]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _tiny_swin() -> None:
-    """A Swin of a few channels under a name of its own; timm ships none for tests."""
-
-    def test_swin(pretrained: bool = False, **arguments: Any) -> nn.Module:
-        small = {"patch_size": 4, "window_size": 7, "embed_dim": 8, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
-        return timm.create_model("swin_tiny_patch4_window7_224", pretrained=False, **small, **arguments)
-
-    test_swin.__module__ = "timm.models.swin_transformer"
-    if not timm.is_model("test_swin"):
-        timm.models.register_model(test_swin)
-
-
-def build(backbone: str = "test_resnet", **switches: Any) -> SDSIQA:
-    torch.manual_seed(0)
-    switches = {"proj_dim": 16, "head_dim": 16, "propagate": backbone not in PATCHES, **switches}
-    return SDSIQA(backbone, **switches)
-
-
-def pictures(count: int = 2, height: int = 97, width: int = 131) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(count, 3, height, width, generator=generator), torch.rand(count, 1, height, width, generator=generator)
 
 
 @pytest.mark.parametrize("backbone", [*STAGED, *PATCHES])
@@ -154,57 +121,6 @@ def test_equal_attention_makes_two_equal_streams() -> None:
         torch.testing.assert_close(a, b)
 
 
-def test_attention_starts_at_a_half_and_acts_in_four_forms() -> None:
-    features = torch.randn(2, 4, 6, 6)
-    attention = SpatialAttention()(features)
-    torch.testing.assert_close(attention, torch.full((2, 1, 6, 6), 0.5), rtol=0, atol=0)
-    for how, factor in (("residual", 1.5), ("plain", 0.5), ("centered", 1.0), ("none", 1.0)):
-        torch.testing.assert_close(strengthen(features, attention[..., :3, :3], how), factor * features)  # type: ignore[arg-type]
-
-
-def test_the_gate_starts_as_the_identity_and_knows_no_scale() -> None:
-    gate, features = GCT(6), torch.randn(3, 6, 5, 4)
-    torch.testing.assert_close(gate(features), features, rtol=0, atol=0)
-    nn.init.normal_(gate.gamma)
-    assert not torch.equal(gate(features), features)
-    torch.testing.assert_close(gate.gate(features), gate.gate(3 * features), rtol=1e-5, atol=1e-5)
-
-
-def test_the_gate_follows_its_formula() -> None:
-    gate, features = GCT(2), torch.tensor([3.0, 4.0]).view(1, 2, 1, 1)
-    nn.init.ones_(gate.gamma)
-    expected = 1 + torch.tanh(torch.tensor([3.0, 4.0]) / (12.5**0.5))  # root of the mean square of 3 and 4
-    torch.testing.assert_close(gate.gate(features).flatten(), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize(("channels", "length"), [(512, 5), (1024, 5), (2048, 7), (4096, 7)])
-def test_the_length_of_eca_grows_with_the_channels(channels: int, length: int) -> None:
-    assert ECA(channels).convolution.kernel_size == (length,)
-
-
-def test_the_head_keeps_full_precision_under_autocast() -> None:
-    head = RegressionHead(8, 8, 0.0).eval()
-    features = torch.rand(500, 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(head(features), head(features.float()))
-        assert len(head(features).unique()) > 490
-    head.start_at(0.7)
-    assert head.output.bias.item() == pytest.approx(0.7)
-
-
-def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
-    network = build(linear_path=True, guidance="centered", self_attention="none").eval()
-    path = network.linear_path
-    assert isinstance(path, LinearPath)
-    features = network.pooled_features(*pictures())
-    weight = torch.randn(features.shape[1])
-    path.set(features.mean(0), torch.ones_like(weight), weight, 0.25)
-    expected = (features - features.mean(0)) @ weight + 0.25
-    torch.testing.assert_close(network(*pictures()), expected, rtol=1e-4, atol=1e-4)
-    with pytest.raises(ValueError, match="there is no linear path; set linear_path to true"):
-        build().pooled_features(*pictures())
-
-
 def test_frozen_means_evaluation_and_no_gradient() -> None:
     network = build(frozen="saliency").train()
     assert network.saliency_branch is not None
@@ -231,24 +147,6 @@ def test_what_the_network_attends_to_can_be_shown() -> None:
     assert build(streams="image", gate="none").explain(*pictures()) == ([], [])
 
 
-def test_weights_come_from_a_file_and_nowhere_else(tmp_path: Path) -> None:
-    torch.manual_seed(5)
-    source = timm.create_model("test_resnet", pretrained=False)
-    save_file(source.state_dict(), tmp_path / "weights.safetensors")
-    network = build(weights=str(tmp_path / "weights.safetensors"), saliency_input="concat")
-    before = next(iter(network.image_branch.body.state_dict().values())).clone()  # type: ignore[union-attr]
-    network.load_pretrained()
-    first = next(iter(network.image_branch.body.state_dict().values()))  # type: ignore[union-attr]
-    assert not torch.equal(before, first)
-    seen = next(iter(network.saliency_branch.body.state_dict().values()))  # type: ignore[union-attr]
-    torch.testing.assert_close(seen[:, :3], first)
-    assert not seen[:, 3].any()
-    with pytest.raises(WeightsNotFoundError, match=r"there are no weights at nowhere; set `weights` to a \.safetensors file"):
-        Trunk("test_resnet", "nowhere").load_pretrained()
-    with pytest.raises(WeightsNotFoundError, match="could not be loaded from 'timm'"):
-        Trunk("test_resnet", "timm").load_pretrained()  # tests have no network
-
-
 def test_bodies_of_patches_cannot_be_entered() -> None:
     with pytest.raises(ValueError, match="test_vit cannot be entered between its levels; set propagate to false"):
         SDSIQA("test_vit")
@@ -271,9 +169,49 @@ def test_what_decays_and_what_learns_slowly() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="eager")]
+    "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="aot_eager")]
 )
 def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Callable[..., Tensor]]) -> None:
-    network = build().eval()
+    network = build(levels=[0, 1]).eval()  # tracing takes a while per level
     expected = network(*pictures())
     torch.testing.assert_close(change(network)(*pictures()), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ({"saliency_power": 2.0}, 0.2 + 0.8 * 0.25),
+        ({"saliency_floor": 0.0}, 0.5),
+        ({"saliency_floor": 1.0}, 1.0),
+    ],
+    ids=str,
+)
+def test_floor_and_power_shape_the_map(switches: dict[str, float], expected: float) -> None:
+    network = build(**switches)
+    image = torch.rand(1, 3, 8, 8)
+    seen = network.saliency_view(image, torch.full((1, 1, 8, 8), 0.5))
+    torch.testing.assert_close(seen, network.saliency_branch.normalise(image) * expected)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("switches", [{"saliency_floor": -0.1}, {"saliency_floor": 1.1}, {"saliency_power": 0.0}], ids=str)
+def test_floor_and_power_have_a_range(switches: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"saliency_floor must lie in \[0, 1\] and saliency_power above 0"):
+        build(**switches)
+
+
+@pytest.mark.parametrize("gate", ["se", "eca"])
+def test_no_gate_decays(gate: str) -> None:
+    network = build(gate=gate)
+    gates = {id(p) for m in network.modules() if isinstance(m, SE | ECA) for p in m.parameters()}
+    decaying = {id(p) for group in parameter_groups(network, 1.0) if group.decay for p in group.parameters}
+    assert gates
+    assert not gates & decaying
+
+
+def test_half_precision_gives_full_scores() -> None:
+    network = build().eval()
+    expected = network(*pictures())
+    with torch.autocast("cpu", torch.bfloat16):
+        score = network(*pictures())
+    assert score.dtype == torch.float32
+    torch.testing.assert_close(score, expected, rtol=0, atol=0.02)
