@@ -1,0 +1,1 @@
+"""Speed and memory of sdsiqa beside the bare libraries it stands on."""

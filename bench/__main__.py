@@ -1,0 +1,115 @@
+"""`make bench`: measures, prints a table, writes `results/bench.json`."""
+
+import argparse
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.compute import Load, scorings, training_step
+from bench.loading import loadings
+from bench.measure import Row, machine
+from bench.memory import loader_growth, training_peak
+from bench.pictures import gather
+from sdsiqa.run import write_json
+
+
+def measure(settings: argparse.Namespace) -> list[Row]:
+    """Measure everything.
+
+    Args:
+        settings: As `parser` reads them.
+    """
+    load = Load(settings.backbone, settings.images, settings.crops, settings.side)
+    turns = settings.turns
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photographs = gather(folder / "images", settings.files, settings.photographs, settings.size)
+        parts: list[tuple[str, Callable[[], Sequence[Row]]]] = [
+            ("training step", lambda: [training_step(load, turns)]),
+            ("loading", lambda: loadings(photographs, folder, turns, settings.side)),
+            ("scoring", lambda: scorings(load, turns, settings.size)),
+            ("peak memory of training", lambda: [training_peak(load, max(1, turns // 4))]),
+            ("memory of the loader", lambda: loader_growth(folder, settings.few, settings.many, 1)),
+        ]
+        rows: list[Row] = []
+        for title, part in parts:
+            start = time.perf_counter()
+            rows += part()
+            print(f"measured {title} in {time.perf_counter() - start:.0f} s", flush=True)
+    return rows
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Lay rows out for a person.
+
+    Args:
+        rows: What was measured.
+    """
+    shown = Table("", "sdsiqa", "bare", "unit", "ratio (quartiles)", "goal", "held")
+    for row in rows:
+        goal = "" if row.goal is None else f"{'≤' if row.at_most else '≥'} {row.goal:g}"
+        held = {None: "", True: "yes", False: "[bold red]NO[/]"}[row.held]
+        spread = f"{row.ratio:.3g} ({row.low:.3g}–{row.high:.3g})"
+        shown.add_row(row.name, f"{row.ours:.3g}", f"{row.bare:.3g}", row.unit, spread, goal, held)
+    return shown
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    made.add_argument("--backbone", default="mobilenetv2_100", help="in timm's naming; weights are random")
+    made.add_argument("--images", type=int, default=2, help="images of a training step")
+    made.add_argument("--crops", type=int, default=8, help="crops of an image in that step")
+    made.add_argument("--side", type=int, default=224, help="side of a crop in pixels")
+    made.add_argument("--turns", type=int, default=9, help="how often each pair is measured")
+    made.add_argument("--photographs", type=Path, default=_livec(), help="folder of images; drawn ones without it")
+    made.add_argument("--files", type=int, default=64, help="how many of them")
+    made.add_argument("--size", type=int, default=500, help="side of drawn images in pixels")
+    made.add_argument("--few", type=int, default=1_000, help="images of the small set for the loader's memory")
+    made.add_argument("--many", type=int, default=10_000, help="images of the large set")
+    made.add_argument("--output", type=Path, default=Path("results/bench.json"), help="where the figures go")
+    return made
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure, print, write.
+
+    Args:
+        words: Command line; none takes the process's own.
+    """
+    settings = parser().parse_args(words)
+    facts = machine()
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice on worker counts and the like, which is what is measured here
+        rows = measure(settings)
+    shown: dict[str, Any] = {name: value for name, value in vars(settings).items() if name not in ("output", "photographs")}
+    shown["photographs"] = "drawn, 1/f spectrum, JPEG" if settings.photographs is None else settings.photographs.name
+    content = {
+        **facts,
+        "seconds": round(time.perf_counter() - start),
+        "settings": shown,
+        "measurements": [row.to_json() for row in rows],
+    }
+    write_json(settings.output, content)
+    Console(width=150).print(table(rows))
+    missed = [row.name for row in rows if row.held is False]
+    print(f"goals missed: {'; '.join(missed)}" if missed else "all goals held")
+    print(f"wrote {settings.output}")
+
+
+def _livec() -> Path | None:
+    """LIVEC's images, where SDSIQA_DATA has them."""
+    folder = Path(os.environ.get("SDSIQA_DATA", "data")) / "ChallengeDB_release" / "Images"
+    return folder if folder.is_dir() else None
+
+
+if __name__ == "__main__":
+    main()
