@@ -9,13 +9,13 @@ CONSTRAINTS ?= constraints.txt
 DATA ?=
 GPUS ?=
 ARGS ?=
+TRAIN := $(patsubst configs/train/%.yaml,train-%,$(wildcard configs/train/*.yaml))
 SPLITS ?= 0
 # glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
 .PHONY: help install demo test check format bench results image clean
-.PHONY: train-demo train-live train-csiq train-tid2013 train-kadid10k train-livec train-koniq10k train-spaq train-flive train-bid
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,9 @@ format: install  ## Format the code and mend what can be mended
 bench: install  ## Measure speed and memory side by side, into results/bench.json
 	$(BIN)/python -m bench $(ARGS)
 
-train-%: install
+# a static pattern: make looks for no implicit rule of a phony target
+.PHONY: $(TRAIN)
+$(TRAIN): train-%: install
 	@echo 'training on $*: configs/train/$*.yaml$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
 	$(BIN)/sdsiqa fit -c configs/train/$*.yaml \
 	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)

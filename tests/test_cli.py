@@ -38,7 +38,8 @@ def test_every_tool_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("tool", ["check-data", "report"])
 def test_light_tools_start_without_torch(tool: str) -> None:
-    code = f"import sys\nfrom sdsiqa.cli import main\ntry: main(['{tool}', '--help'])\nexcept SystemExit: print('torch' in sys.modules)"
+    run = f"from sdsiqa.cli import main\ntry: main(['{tool}', '--help'])"
+    code = f"import sys\n{run}\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

@@ -120,8 +120,10 @@ class QualityTask(lightning.LightningModule):
     def _scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
         if self.schedule == "one_cycle":
             tops = [group["lr"] for group in optimizer.param_groups]
+            steps = max(steps, 4)  # fewer leave no room for a rise and a fall
+            rise = min(max(self.warmup, 2 / steps), 1 - 1 / steps)
             # a schedule that also cycles the momentum would undo what the optimiser was given
-            return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=max(self.warmup, 1 / steps), cycle_momentum=False)
+            return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=rise, cycle_momentum=False)
         return LambdaLR(optimizer, lambda step: self._factor(step, steps))
 
     def _factor(self, step: int, steps: int) -> float:
