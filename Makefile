@@ -15,7 +15,7 @@ SPLITS ?= 0
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
-.PHONY: help install demo test check format bench results image clean
+.PHONY: help install demo test check format bench image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,9 +59,6 @@ $(TRAIN): train-%: install
 	@echo 'training on $*: configs/train/$*.yaml$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
 	$(BIN)/sdsiqa fit -c configs/train/$*.yaml \
 	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)
-
-results: install  ## Write the README's tables from results/
-	$(BIN)/sdsiqa report --readme README.md results/livec
 
 image: ## Build the container image
 	docker build --tag sdsiqa .
