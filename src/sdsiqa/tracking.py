@@ -69,6 +69,18 @@ def open_logger(settings: WandbSettings, run: RunSettings, folder: Path, config:
     return WandbLogger(experiment=experiment)
 
 
+def add_facts(loggers: list[Logger], facts: Mapping[str, Any]) -> None:
+    """Add to the run's configuration what is known only after it was started.
+
+    Args:
+        loggers: The trainer's.
+        facts: Hash of the split, version of the data, commit of the code.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.config.update(dict(facts), allow_val_change=True)
+
+
 def log_figure(loggers: list[Logger], key: str, file: Path) -> None:
     """Send a figure that lies in the run's folder.
 

@@ -116,13 +116,15 @@ class QualityCLI(LightningCLI):
         self.folder.claim()
         write_bytes(self.folder.path / "config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
         split.save(self.folder.path / "split.json", self.datamodule.benchmark.table())
+        around = surroundings()
+        tracking.add_facts(self.trainer.loggers, {**facts, "git_commit": around["git"].get("commit")})
         self.folder.update(
             id=self.folder.path.name,
             **facts,
             seed=self.datamodule.seed,
             devices=self.trainer.world_size,
             state="started",
-            **surroundings(),
+            **around,
             started=self.folder.record.get("started", now()),
         )
 
