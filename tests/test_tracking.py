@@ -44,8 +44,12 @@ def test_an_offline_run_holds_everything(run: Path) -> None:
     assert set(begun[0]["tags"]) == {"quick", "tiny"}
     config = begun[0]["config"]["update"]
     assert {name: config[name] for name in ("benchmark", "split", "seed", "saliency", "method", "backbone")} == {
-        "benchmark": "live", "split": 0, "seed": 0,
-        "saliency": "SDSP", "method": "SDSIQA", "backbone": "test_resnet",
+        "benchmark": "live",
+        "split": 0,
+        "seed": 0,
+        "saliency": "SDSP",
+        "method": "SDSIQA",
+        "backbone": "test_resnet",
     }
     assert config["model"]["init_args"]["network"]["init_args"]["gate"] == "gct"
     record = RunFolder(run).record

@@ -14,6 +14,8 @@ import torch
 
 from runs import fit, words
 from sdsiqa import training
+from sdsiqa.benchmarks import LIVEC
+from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.cli import main
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.losses import L1
@@ -103,6 +105,14 @@ def test_training_on_all_but_the_test_part_ends_with_the_last_weights(tmp_path: 
     folder = fit(tmp_path, "--data.fit_on", "train+val")
     assert RunFolder(folder).record["chosen_by"] == "last"
     assert not (folder / "checkpoints" / "best.ckpt").exists()
+
+
+def test_training_starts_from_the_mean_quality(tmp_path: Path) -> None:
+    folder = fit(tmp_path, "--model.init_args.network.init_args.dropout", "0", epochs=0)
+    weights = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]  # noqa: TID251
+    labels = LIVEC(tmp_path / "data" / "livec")
+    rows = make_split("livec", labels.table(), 0).train
+    assert weights["network.head.output.bias"].item() == pytest.approx(labels.table().loc[list(rows), "quality"].mean(), rel=1e-6)
 
 
 def test_the_start_from_ridge_regression_needs_no_epoch(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
+from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
@@ -64,10 +65,14 @@ class QualityTask(lightning.LightningModule):
             self.network.to(memory_format=torch.channels_last)
 
     def on_fit_start(self) -> None:
-        """Start from the ridge solution, unless a checkpoint goes on from somewhere."""
-        if self.ridge_start is not None and self.trainer.ckpt_path is None:
-            found = self.ridge_start(self.network, self.trainer.datamodule, self.device)  # type: ignore[attr-defined]
-            self.print(found)
+        """Start from the mean quality or the ridge solution, unless a checkpoint goes on from somewhere."""
+        if self.trainer.ckpt_path is not None:
+            return
+        data = cast(QualityDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+        if self.ridge_start is None:
+            self.network.start_at(float(data.rows("train")["quality"].mean()))
+        else:
+            self.print(self.ridge_start(self.network, data, self.device))
 
     def score(self, batch: Sample) -> Tensor:
         """Score every crop.

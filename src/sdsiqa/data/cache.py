@@ -33,7 +33,7 @@ class DecodedCache:
     def __init__(self, folder: Path, key: str) -> None:
         self.path = folder / f"{key}.bin"
         # sorted arrays instead of a dictionary: forked workers share their pages, and objects' reference counts would
-        # unshare them (20 MB for each worker and 10,000 images)
+        # unshare them, page by page
         self._names: NDArray[np.str_] = np.zeros(0, np.str_)
         self._places: NDArray[np.int64] = np.zeros((0, 4), np.int64)  # start, height, width, whether there is a map
         self._bytes: NDArray[np.uint8] | None = None

@@ -16,6 +16,13 @@ class QualityNetwork(nn.Module, ABC):
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""
 
+    def start_at(self, quality: float) -> None:
+        """Start from a constant score; a network that can does, others start where they are.
+
+        Args:
+            quality: Mean quality of the training part.
+        """
+
     def explain(self, image: Tensor, saliency: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Give what the network attends to; nothing unless a network says otherwise.
 

@@ -48,6 +48,6 @@ def parameter_groups(network: QualityNetwork, backbone_lr_scale: float) -> list[
     ]
     for parameter in network.parameters():
         if parameter.requires_grad:
-            decays = parameter.squeeze().dim() > 1 and id(parameter) not in attention
+            decays = parameter.dim() > 1 and id(parameter) not in attention
             groups[2 * (id(parameter) not in pretrained) + (not decays)].parameters.append(parameter)
     return [group for group in groups if group.parameters]

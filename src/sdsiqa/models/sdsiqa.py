@@ -201,6 +201,10 @@ class SDSIQA(QualityNetwork):
         parts = [self.image_branch, self.saliency_branch]
         return list(dict.fromkeys(part for part in parts if part is not None))
 
+    def start_at(self, quality: float) -> None:
+        """Set the last bias, as in `docs/method.md`."""
+        self.head.start_at(quality)
+
     def pooled_features(self, image: Tensor, saliency: Tensor | None = None) -> Tensor:
         """Features that the linear path maps to a score: `(N, D)` float32; arguments as in `forward`."""
         if self.linear_path is None:
