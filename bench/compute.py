@@ -7,6 +7,7 @@ from typing import Any
 
 import lightning
 import numpy as np
+import pandas as pd
 import timm
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -94,6 +95,10 @@ class Ready(lightning.LightningDataModule):
     def __len__(self) -> int:
         """Count the steps."""
         return self.steps
+
+    def rows(self, part: str) -> pd.DataFrame:
+        """Give the labels, whose mean a network starts from."""
+        return pd.DataFrame({"quality": self.batch["quality"].numpy()})
 
     def train_dataloader(self) -> "Ready":
         """Itself."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from sdsiqa.run import now, surroundings
+from sdsiqa.run import now
+from sdsiqa.surroundings import surroundings
 
 Timed = Callable[[], float]
 """Does its work and returns seconds."""

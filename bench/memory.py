@@ -54,8 +54,8 @@ def loader_growth(folder: Path, few: int, lots: int, turns: int) -> list[Row]:
             _data(folder / str(count), keep).prepare_data()  # filling the cache is not what is measured
         found = [[child("memory", "loader", str(folder / str(n)), keep) for n in (lots, few)] for _ in range(turns)]
         how = (
-            "Private memory that is no copy of a file, of the main process and two workers after an epoch with "
-            f"{lots} images, over that with {few}; everything counts, libraries, label table and split included."
+            "Memory that no file holds, of the main process and two workers after an epoch, shared pages once: with "
+            f"{lots} images over that with {few}; everything counts, libraries, label table and split included."
         )
         name = "loader's memory, decoded cache" if keep == "cache" else "loader's memory, no cache"
         rows.append(compare(name, "MB", [a for a, _ in found], [b for _, b in found], 1.05, True, how))
@@ -84,7 +84,7 @@ def train_peak_here(load: Load, ours: bool) -> float:
 
 
 def loader_here(folder: Path, keep: str) -> float:
-    """Go through one epoch in this process and two workers; return what all of them hold for themselves in MB.
+    """Go through one epoch in this process and two workers; return what all of them hold together in MB.
 
     Args:
         folder: The images.
@@ -100,7 +100,7 @@ def loader_here(folder: Path, keep: str) -> float:
         raise RuntimeError(f"{seen} images came of {len(data.rows('train'))}")
     gc.collect()
     workers = [worker.pid for worker in epoch._workers]  # type: ignore[attr-defined] # persistent: they still live
-    return sum(_private(pid) for pid in ("self", *workers))
+    return sum(_own(pid) for pid in ("self", *workers))
 
 
 def _data(folder: Path, keep: str) -> QualityDataModule:
@@ -112,12 +112,15 @@ def _count(batch: Sample) -> int:
     return len(batch["index"])
 
 
-def _private(pid: str | int) -> float:
-    """Memory in MB that a process shares with no other and that no file holds: clean pages of a mapped file are not it."""
+def _own(pid: str | int) -> float:
+    """Memory in MB that no file holds; what forked processes share counts once, spread over them.
+
+    Pages of a mapped file are left out: the system keeps them once for everybody and takes them back when it needs to.
+    """
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(r"^Private_Dirty:\s+(\d+) kB", text, re.MULTILINE)
+    found = re.search(r"^Pss_Anon:\s+(\d+) kB", text, re.MULTILINE)
     if found is None:
-        raise RuntimeError(f"/proc/{pid}/smaps_rollup names no private memory")
+        raise RuntimeError(f"/proc/{pid}/smaps_rollup names no anonymous memory")
     return int(found[1]) * 1024 / 1e6
 
 

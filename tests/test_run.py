@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.run import RunFolder, fingerprint, surroundings
+from sdsiqa.run import RunFolder, fingerprint
+from sdsiqa.surroundings import surroundings
 
 
 def config(**changes: Any) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
         {"data__split": 1},
         {"data__benchmark__init_args__short_side": 384},
         {"model__init_args__backbone_lr_scale": 1.0},
-        {"trainer__callbacks": [{"class_path": "sdsiqa.callbacks.EMAWeightAveraging", "init_args": {"decay": 0.9}}]},
+        {"trainer__callbacks": [{"class_path": "sdsiqa.callbacks.EMA", "init_args": {"decay": 0.9}}]},
     ],
 )
 def test_what_decides_the_result_changes_the_name(change: dict[str, Any]) -> None:

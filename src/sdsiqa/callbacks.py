@@ -1,166 +1,21 @@
-"""What happens around training: figures, score tables, checkpoints, records."""
+"""What happens around training: checkpoints, averages, seeds, the course, the cost."""
 
 import time
-import warnings
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning
-import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.callbacks.weight_averaging import WeightAveraging
 from lightning.pytorch.utilities import rank_zero_only
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from sdsiqa import metrics, plots, tracking
-from sdsiqa.agreement import Agreement, Scores
-from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.epoch_scores import data_of, folder_of
 from sdsiqa.images import write_bytes
-from sdsiqa.models.network import QualityNetwork
 from sdsiqa.recipe import Recipe
 from sdsiqa.run import RunFolder
-from sdsiqa.score_table import score_table, write_scores
-
-
-def data_of(trainer: lightning.Trainer) -> QualityDataModule:
-    """The trainer's data, of which there is one kind."""
-    return cast(QualityDataModule, trainer.datamodule)  # type: ignore[attr-defined]
-
-
-def folder_of(trainer: lightning.Trainer) -> Path:
-    """The run's folder."""
-    return Path(trainer.default_root_dir)
-
-
-class EpochScores(Callback):
-    """Collects one score per image on any number of devices; children say what to do with them."""
-
-    def __init__(self) -> None:
-        self.agreement = Agreement()
-
-    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Use the scores of all images; called on every rank.
-
-        Args:
-            trainer: The trainer.
-            module: The task.
-            stage: `val`, `test` or `predict`.
-            scores: One row per image.
-        """
-        raise NotImplementedError
-
-    def _start(self, module: lightning.LightningModule) -> None:
-        self.agreement.to(module.device)
-        self.agreement.reset()
-
-    def _update(self, outputs: Any) -> None:
-        self.agreement.update(outputs["index"], outputs["score"], outputs["quality"])
-
-    def _end(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str) -> None:
-        if trainer.sanity_checking:
-            return
-        with self.agreement.sync_context():  # on every rank, before any rank writes
-            scores = self.agreement.scores()
-        self.on_scores(trainer, module, stage, scores)
-
-    def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start anew."""
-        self._start(pl_module)
-
-    def on_validation_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, *args: Any, **kwargs: Any
-    ) -> None:
-        """Keep the batch's rows."""
-        self._update(outputs)
-
-    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Gather, then call the child."""
-        self._end(trainer, pl_module, "val")
-
-    def on_test_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start anew."""
-        self._start(pl_module)
-
-    def on_test_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, *args: Any, **kwargs: Any
-    ) -> None:
-        """Keep the batch's rows."""
-        self._update(outputs)
-
-    def on_test_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Gather, then call the child."""
-        self._end(trainer, pl_module, "test")
-
-    def on_predict_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start anew."""
-        self._start(pl_module)
-
-    def on_predict_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, *args: Any, **kwargs: Any
-    ) -> None:
-        """Keep the batch's rows."""
-        self._update(outputs)
-
-    def on_predict_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Gather, then call the child."""
-        self._end(trainer, pl_module, "predict")
-
-
-class LogAgreement(EpochScores):
-    """Logs SRCC, PLCC, KRCC and RMSE of each epoch, and keeps the test's in `metrics.json`."""
-
-    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Log the figures; the file gets float64, the loggers float32."""
-        if stage == "predict":
-            return
-        with warnings.catch_warnings():
-            # a collapsed epoch is shown as NaN; the training goes on
-            warnings.simplefilter("default", metrics.AgreementWarning)
-            values = metrics.agreement(scores.score, scores.quality)
-        module.log_dict({f"{stage}/{name}": torch.tensor(v, dtype=torch.float32) for name, v in values.items()}, sync_dist=True)
-        if trainer.is_global_zero and stage == "test":
-            key = part_key(trainer)
-            RunFolder(folder_of(trainer)).add_metrics(key, {"n": len(scores.index), **values, "of": "quality in [0, 1]"})
-            tracking.log_summary(trainer.loggers, {f"{key}/{name}": value for name, value in values.items()})
-
-
-class WriteScores(EpochScores):
-    """Writes one row per image into `scores/<benchmark>-<part>.csv`, from which every report is made."""
-
-    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Write the table of a test or prediction, on rank zero."""
-        if stage == "val" or not trainer.is_global_zero:
-            return
-        benchmark = data_of(trainer).benchmark
-        table = score_table(benchmark.table(), scores.index, scores.score)
-        file = folder_of(trainer) / "scores" / f"{part_key(trainer)}.csv"
-        write_scores(file, table)
-        tracking.log_table(trainer.loggers, f"scores/{part_key(trainer)}", table)
-
-
-class LogScatter(EpochScores):
-    """Draws score against MOS with the fitted curve after a test."""
-
-    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Draw the figure of a test, on rank zero."""
-        if stage != "test" or not trainer.is_global_zero:
-            return
-        benchmark = data_of(trainer).benchmark
-        table = score_table(benchmark.table(), scores.index, scores.score)
-        figure = plots.scatter(
-            benchmark.to_mos(scores.score),
-            table["mos"].to_numpy(),
-            title=f"{benchmark.title}, {part_of(trainer)}",
-            distortion=table["distortion"].tolist() if table["distortion"].any() else None,
-            label=benchmark.opinion,
-        )
-        file = folder_of(trainer) / "figures" / f"scatter-{part_key(trainer)}.png"
-        plots.save(figure, file)
-        tracking.log_figure(trainer.loggers, "figures/scatter", file)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -209,45 +64,6 @@ class EMA(WeightAveraging):
             multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
             use_buffers=False,
         )
-
-
-class LogPanel(EpochScores):
-    """Draws, after a test, what the network looked at: image, map, attention per level, score.
-
-    Six images are shown: the three with the smallest and the three with the largest error.
-    """
-
-    def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Draw the figure of a test, on rank zero."""
-        if stage != "test" or not trainer.is_global_zero or len(scores.index) == 0:
-            return
-        data, network = data_of(trainer), cast(QualityNetwork, module.network)
-        if "saliency" not in network.inputs:
-            return
-        table, read = data.benchmark.table(), data.reader()
-        order = np.argsort(np.abs(scores.score - scores.quality), kind="stable")
-        rows = []
-        for place in dict.fromkeys([*order[:3], *order[-3:]]):
-            entry = table.loc[scores.index[place]]
-            image, saliency = read(entry["image"])
-            if saliency is None:
-                raise AssertionError("the network asks for saliency, so the reader gives it")
-            pictures = [_to_batch(planes, module.device) for planes in (image, saliency)]
-            guides, _ = network.explain(*pictures)
-            rows.append(
-                plots.PanelRow(
-                    image,
-                    saliency / np.float32(255),
-                    [guide[0, 0].float().cpu().numpy() for guide in guides],
-                    score=float(data.benchmark.to_mos(scores.score[place])),
-                    mos=float(entry["mos"]),
-                    title=entry["image"],
-                    opinion=data.benchmark.opinion,
-                )
-            )
-        file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
-        plots.save(plots.panels(rows), file)
-        tracking.log_figure(trainer.loggers, "figures/panel", file)
 
 
 class RecipeKeeper(Callback):
@@ -357,19 +173,3 @@ class Cost(Callback):
         if torch.cuda.is_available():
             facts["peak_gpu_bytes"] = torch.cuda.max_memory_allocated()
         RunFolder(folder_of(trainer)).update(cost=facts)
-
-
-def _to_batch(planes: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Bring `(H, W[, 3])` uint8 to `(1, C, H, W)` float32 in [0, 1]."""
-    tensor = torch.from_numpy(np.array(planes)).to(device).float().div_(255)
-    return tensor.permute(2, 0, 1)[None] if tensor.dim() == 3 else tensor[None, None]
-
-
-def part_of(trainer: lightning.Trainer) -> str:
-    """Which part is evaluated: `test` or `all`."""
-    return data_of(trainer).test_on
-
-
-def part_key(trainer: lightning.Trainer) -> str:
-    """Benchmark and part, as files are named."""
-    return f"{data_of(trainer).benchmark.name}-{part_of(trainer)}"

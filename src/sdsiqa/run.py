@@ -7,11 +7,7 @@ finds the same place.
 import dataclasses
 import datetime
 import hashlib
-import importlib.metadata
 import json
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,19 +16,6 @@ from filelock import FileLock, Timeout
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.images import write_bytes
-
-PACKAGES = (
-    "sdsiqa",
-    "torch",
-    "torchvision",
-    "lightning",
-    "timm",
-    "opencv-python-headless",
-    "albumentations",
-    "numpy",
-    "scipy",
-)
-"""Packages whose versions a result depends on."""
 
 # neither of these decides a number: where files lie, how much is shown, how work is spread
 _UNDECISIVE_SECTIONS = frozenset({"config", "run", "wandb", "ckpt_path", "weights_only"})
@@ -82,9 +65,8 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     decisive["trainer"] = {
         name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
     }
-    # averaging weights is a callback, and it decides
-    callbacks = dict(config.get("trainer") or {}).get("callbacks") or []
-    decisive["callbacks"] = [c for c in callbacks if "WeightAveraging" in str(dict(c).get("class_path"))]
+    # averaging weights is a callback, and it decides; so may any other that a configuration adds
+    decisive["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
     return _hash(decisive)[:8]
 
 
@@ -198,18 +180,6 @@ class RunFolder:
         write_json(file, {**known, key: dict(values)})
 
 
-def surroundings() -> dict[str, Any]:
-    """Describe what a run stands on: code, versions, machine."""
-    return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "git": _git(),
-        "versions": {name: _version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "host": platform.node(),
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
 def now() -> str:
     """Give the time in UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -245,21 +215,3 @@ def _without_root(value: Any) -> Any:
 
 def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(_plain(content), sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _git() -> dict[str, Any]:
-    """Say which commit of sdsiqa runs, if it runs from a checkout."""
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        status = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

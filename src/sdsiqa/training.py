@@ -10,23 +10,15 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from sdsiqa import tracking
-from sdsiqa.callbacks import (
-    BestCheckpoint,
-    Cost,
-    History,
-    LogAgreement,
-    LogPanel,
-    LogScatter,
-    RecipeKeeper,
-    StepSeeds,
-    WriteScores,
-)
+from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, StepSeeds
 from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
 from sdsiqa.errors import CheckpointError
 from sdsiqa.images import write_bytes
 from sdsiqa.parser import StrictParser
 from sdsiqa.recipe import Recipe
-from sdsiqa.run import RunFolder, RunSettings, fingerprint, now, surroundings
+from sdsiqa.run import RunFolder, RunSettings, fingerprint, now
+from sdsiqa.surroundings import surroundings
 from sdsiqa.tasks import QualityTask
 from sdsiqa.tracking import WandbSettings
 

@@ -28,7 +28,9 @@ class GCT(nn.Module):
     def gate(self, features: Tensor) -> Tensor:
         """Weigh channels of `(N, C, h, w)`: `(N, C, 1, 1)` in (0, 2)."""
         with torch.autocast(features.device.type, enabled=False):
-            norm = (features.float().square().sum((2, 3), keepdim=True) + 1e-5).sqrt() * self.alpha
+            # a norm and its square, because a sum of squares would keep a map of squares for the way back
+            squares = torch.linalg.vector_norm(features.float(), dim=(2, 3), keepdim=True).square()
+            norm = (squares + 1e-5).sqrt() * self.alpha
             normalised = self.gamma * norm / (norm.square().mean(1, keepdim=True) + 1e-5).sqrt()
             return 1 + torch.tanh(normalised + self.beta)
 
@@ -113,4 +115,4 @@ class LevelFusion(nn.Module):
             return self.projection(features) * torch.sigmoid(self.switch(features))  # type: ignore[no-any-return]
         if self.gate is not None:
             features = self.gate(features)
-        return torch.relu(self.norm(self.projection(features)))
+        return torch.relu_(self.norm(self.projection(features)))  # in place: nothing else reads the largest maps there are
