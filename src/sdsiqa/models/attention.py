@@ -28,7 +28,9 @@ class SpatialAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features `(N, C, h, w)` to attention `(N, 1, h, w)` in (0, 1)."""
-        pooled = torch.cat([features.mean(1, keepdim=True), features.amax(1, keepdim=True)], 1)  # (N, 2, h, w)
+        # a sum, because the way back through a mean divides the whole map
+        mean = features.sum(1, keepdim=True, dtype=torch.float32) / features.shape[1]
+        pooled = torch.cat([mean.to(features.dtype), features.amax(1, keepdim=True)], 1)  # (N, 2, h, w)
         attention: Tensor = torch.sigmoid(self.convolution(pooled))
         return attention
 

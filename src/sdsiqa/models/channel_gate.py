@@ -28,7 +28,7 @@ class GCT(nn.Module):
     def gate(self, features: Tensor) -> Tensor:
         """Weigh channels of `(N, C, h, w)`: `(N, C, 1, 1)` in (0, 2)."""
         with torch.autocast(features.device.type, enabled=False):
-            # a norm and its square, because a sum of squares would keep a map of squares for the way back
+            # a norm and its square, because a sum of squares would write a whole map of squares first
             squares = torch.linalg.vector_norm(features.float(), dim=(2, 3), keepdim=True).square()
             norm = (squares + 1e-5).sqrt() * self.alpha
             normalised = self.gamma * norm / (norm.square().mean(1, keepdim=True) + 1e-5).sqrt()

@@ -28,7 +28,8 @@ def pool(features: Tensor, saliency: Tensor, how: Pool) -> Tensor:
     if how == "saliency":
         weight = F.adaptive_avg_pool2d(saliency, (features.shape[-2], features.shape[-1])) + 1e-3
         return (features * weight).sum((2, 3)) / weight.sum((2, 3))
-    return features.mean((2, 3))
+    # a sum, because the way back through a mean divides the whole map; float32, because half precision would overflow
+    return features.sum((2, 3), dtype=torch.float32) / (features.shape[2] * features.shape[3])
 
 
 def mean_std(features: Tensor) -> Tensor:
