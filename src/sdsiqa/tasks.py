@@ -65,7 +65,7 @@ class QualityTask(lightning.LightningModule):
             self.network.to(memory_format=torch.channels_last)
         # torch's deterministic mode also fills fresh memory with NaN, which is a fifth of a step's time on a CPU; that
         # shows who reads what was never written, and changes no result
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
         """Start from the mean quality or the ridge solution, unless a checkpoint goes on from somewhere."""
