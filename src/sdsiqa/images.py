@@ -148,7 +148,8 @@ def _to_rgb8(image: NDArray[Any], name: str) -> NDArray[np.uint8]:
 def _is_cut_off(data: bytes) -> bool:
     """Say whether a JPEG, PNG or BMP file lacks its end; decoders fill the rest with grey and report success."""
     if data[:2] == b"\xff\xd8":  # entropy-coded data cannot hold either marker; a thumbnail's come before the scan
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+        # most files end with the one, which spares the search through all of it for the other
+        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if data[:4] == b"\x89PNG":
         return b"IEND" not in data[-4096:]
     if data[:2] == b"BM" and len(data) >= 6:
