@@ -44,18 +44,19 @@ class SDSP(SaliencyProvider):
         omega, sigma_f, sigma_d, sigma_c = _PRESETS[self.preset]
         small = cv2.resize(image.astype(np.float32), (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)
         lab = _lab(small.astype(np.float64) / 255)
-        filtered = np.fft.ifft2(np.fft.fft2(lab, axes=(0, 1)) * _log_gabor(omega, sigma_f)[..., None], axes=(0, 1)).real
-        frequency_prior = np.sqrt((filtered**2).sum(axis=2))
-        return np.asarray(frequency_prior * _centre(sigma_d) * _warm(lab[..., 1:], sigma_c))
+        gain = _log_gabor(omega, sigma_f)[:, : _SIDE // 2 + 1]  # a real signal has no more frequencies
+        filtered = np.fft.irfft2(np.fft.rfft2(lab) * gain, s=(_SIDE, _SIDE))
+        frequency_prior = np.sqrt((filtered**2).sum(axis=0))
+        return np.asarray(frequency_prior * _centre(sigma_d) * _warm(lab[1:], sigma_c))
 
 
 def _lab(rgb: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn sRGB `(H, W, 3)` in [0, 1] into CIELAB (D65): L in [0, 100], a and b around 0."""
+    """Turn sRGB `(H, W, 3)` in [0, 1] into CIELAB (D65) `(3, H, W)`: L in [0, 100], a and b around 0."""
     linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)
     xyz = linear @ _TO_XYZ.T
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=2)
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)])  # planes first: sums and spectra run along memory
 
 
 @cache
@@ -77,10 +78,10 @@ def _centre(sigma: float) -> NDArray[np.float64]:
 
 
 def _warm(ab: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Colour prior `(H, W)` of a and b `(H, W, 2)`: red and yellow attract; ones where the image has one tint only."""
-    lowest, span = ab.min(axis=(0, 1)), np.ptp(ab, axis=(0, 1))
+    """Colour prior `(H, W)` of a and b `(2, H, W)`: red and yellow attract; ones where the image has one tint only."""
+    lowest, span = ab.min(axis=(1, 2), keepdims=True), np.ptp(ab, axis=(1, 2), keepdims=True)
     coloured = span > _NOISE  # below that, rounding would be stretched to a full range of colours
     if not coloured.any():
-        return np.ones(ab.shape[:2])
+        return np.ones(ab.shape[1:])
     scaled = np.where(coloured, (ab - lowest) / (span + 1e-12), 0.0)
-    return np.asarray(1 - np.exp(-(scaled**2).sum(axis=2) / sigma**2))
+    return np.asarray(1 - np.exp(-(scaled**2).sum(axis=0) / sigma**2))
