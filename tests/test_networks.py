@@ -161,6 +161,12 @@ def test_what_decays_and_what_learns_slowly() -> None:
     assert all(p.dim() > 1 for p in groups["new"].parameters)
     names = {id(p): name for name, p in build(linear_path=True).named_parameters()}
     assert len(names) == sum(len(group.parameters) for group in groups.values())
+    solved = build(linear_path=True)
+    path = list(solved.linear_path.parameters())  # type: ignore[union-attr]
+    (slow,) = [group for group in parameter_groups(solved, 0.1, path, 0.05) if group.name == "solved"]
+    assert [id(p) for p in slow.parameters] == [id(p) for p in path]
+    assert (slow.lr_scale, slow.decay) == (0.05, False)
+    assert len(names) == sum(len(group.parameters) for group in parameter_groups(solved, 0.1, path, 0.05))
     network = build()
     free = {id(p) for group in parameter_groups(network, 1.0) if not group.decay for p in group.parameters}
     assert all(id(p) in free for p in network.attention.parameters())

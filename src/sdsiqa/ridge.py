@@ -34,10 +34,17 @@ class RidgeStart:
     Args:
         penalties: Candidates for the penalty, on standardised features.
         folder: Where features are kept between runs; none computes them each time.
+        lr_scale: Factor on the learning rate of the solved weights. A thousand of them act on standardised features and
+            move the score together, so a rate that suits a convolution would undo the solution within a few steps.
     """
 
-    def __init__(self, penalties: Sequence[float] = (1, 10, 100, 300, 1000, 3000, 10000), folder: Path | None = None) -> None:
-        self.penalties, self.folder = tuple(penalties), folder
+    def __init__(
+        self,
+        penalties: Sequence[float] = (1, 10, 100, 300, 1000, 3000, 10000),
+        folder: Path | None = None,
+        lr_scale: float = 0.05,
+    ) -> None:
+        self.penalties, self.folder, self.lr_scale = tuple(penalties), folder, lr_scale
 
     def __call__(self, network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:
         """Fit, and set the head.
@@ -53,12 +60,7 @@ class RidgeStart:
         Raises:
             SdsiqaError: The network has no linear head.
         """
-        path = getattr(network, "linear_path", None)
-        if not isinstance(path, LinearPath):
-            raise SdsiqaError(
-                f"this {type(network).__name__} has no linear path to start from a ridge regression; set its linear_path to "
-                "true, or model.ridge_start to null"
-            )
+        path = linear_path(network)
         features, quality = self._features(network, data, "train", device)
         if data.fit_on == "train":
             held, held_quality = self._features(network, data, "val", device)
@@ -100,6 +102,24 @@ class RidgeStart:
         digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.saliency.fingerprint()}".encode())
         digest.update(rows.tobytes())
         return digest.hexdigest()[:24]
+
+
+def linear_path(network: QualityNetwork) -> LinearPath:
+    """Give what ridge regression solves for.
+
+    Args:
+        network: The network.
+
+    Raises:
+        SdsiqaError: It has no linear path.
+    """
+    path = getattr(network, "linear_path", None)
+    if not isinstance(path, LinearPath):
+        raise SdsiqaError(
+            f"this {type(network).__name__} has no linear path to start from a ridge regression; set its linear_path to true, "
+            "or model.ridge_start to null"
+        )
+    return path
 
 
 @dataclasses.dataclass(frozen=True)

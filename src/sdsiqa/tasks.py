@@ -16,7 +16,7 @@ from sdsiqa.data.dataset import Sample
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.parameter_groups import parameter_groups
-from sdsiqa.ridge import RidgeStart
+from sdsiqa.ridge import RidgeStart, linear_path
 
 
 class QualityTask(lightning.LightningModule):
@@ -112,7 +112,9 @@ class QualityTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser over groups of weights and the schedule over steps."""
-        groups = parameter_groups(self.network, self.backbone_lr_scale)
+        solved = [] if self.ridge_start is None else list(linear_path(self.network).parameters())
+        lr_scale = 1.0 if self.ridge_start is None else self.ridge_start.lr_scale
+        groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)
         optimizer = self.optimizer([{"params": group.parameters, "name": group.name} for group in groups])
         for group, settings in zip(groups, optimizer.param_groups, strict=True):
             settings["lr"] *= group.lr_scale
