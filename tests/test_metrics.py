@@ -138,6 +138,17 @@ def test_the_undefined_is_nan_with_its_cause(score: list[float], quality: list[f
     assert str(caught_here[0].message) == message
 
 
+def test_outliers_err_by_more_than_two_deviations() -> None:
+    mos, std = np.array([10.0, 20.0, 30.0, 40.0, 50.0]), np.array([1.0, 2.0, 3.0, np.nan, 0.5])
+    predicted = mos + np.array([2.0, -4.1, 5.9, 100.0, 1.01])  # within, beyond, within, unknown, beyond
+    assert metrics.outlier_ratio(predicted, mos, std) == 0.5
+    assert np.isnan(metrics.outlier_ratio(predicted, mos, np.full(5, np.nan)))  # nobody published any
+    with pytest.warns(AgreementWarning, match="1 of 5 scores are NaN"):
+        assert np.isnan(metrics.outlier_ratio(np.r_[np.nan, predicted[1:]], mos, std))
+    with pytest.raises(ValueError, match="one deviation per image"):
+        metrics.outlier_ratio(predicted, mos, std[:3])
+
+
 def test_rmse_of_constant_scores_is_no_nan() -> None:
     assert metrics.rmse([0.5] * 4, [0.4, 0.6, 0.4, 0.6]) == pytest.approx(0.1, abs=1e-15)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdsiqa.logistic import Array, Kind, LogisticFit, fit_curve
+from sdsiqa.score_pairs import AgreementWarning, pair
 
 __all__ = [
     "AgreementWarning",
@@ -19,20 +20,14 @@ __all__ = [
     "fit_logistic5",
     "krcc",
     "midranks",
+    "outlier_ratio",
     "plcc",
     "plcc_fit",
     "rmse",
     "srcc",
 ]
 
-FEWEST = 3
-"""Images below which no agreement is computed: any two points lie on a line."""
-
 NO_FIT = "no logistic fits these {n} images; the raw PLCC and RMSE stand in for the fitted ones"
-
-
-class AgreementWarning(UserWarning):
-    """A measure of agreement is NaN, or the raw one stands in for a fitted one; the message names the cause."""
 
 
 def srcc(score: ArrayLike, quality: ArrayLike) -> float:
@@ -45,7 +40,7 @@ def srcc(score: ArrayLike, quality: ArrayLike) -> float:
     Returns:
         A value in [-1, 1]; NaN with a warning for fewer than 3 images, constant or non-finite values.
     """
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     return _nan(fault) if fault else _pearson(midranks(x), midranks(y))
 
 
@@ -59,7 +54,7 @@ def krcc(score: ArrayLike, quality: ArrayLike) -> float:
     Returns:
         As `srcc`.
     """
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     return _nan(fault) if fault else _kendall(x, y)
 
 
@@ -73,7 +68,7 @@ def plcc(score: ArrayLike, quality: ArrayLike) -> float:
     Returns:
         As `srcc`.
     """
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     return _nan(fault) if fault else _pearson(x, y)
 
 
@@ -88,7 +83,7 @@ def rmse(score: ArrayLike, quality: ArrayLike) -> float:
         A value ≥ 0 in the unit of `quality`; constant scores have one too. NaN with a warning for fewer than 3 images
         and non-finite values.
     """
-    x, y, fault = _pair(score, quality, constant=False)
+    x, y, fault = pair(score, quality, constant=False)
     return _nan(fault) if fault else _rms(x - y)
 
 
@@ -103,10 +98,10 @@ def agreement(score: ArrayLike, quality: ArrayLike) -> dict[str, float]:
         `srcc, krcc, plcc, rmse` of the scores as they are, then `plcc_fit, rmse_fit` after the logistic with four
         parameters. What is undefined is NaN; one `AgreementWarning` names the cause.
     """
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     if fault:
         _warn(fault)
-        _, _, worse = _pair(x, y, constant=False)
+        _, _, worse = pair(x, y, constant=False)
         undefined = dict.fromkeys(("srcc", "krcc", "plcc", "rmse", "plcc_fit", "rmse_fit"), float("nan"))
         return undefined if worse else {**undefined, "rmse": _rms(x - y)}
     fit = fit_curve("logistic4", x, y)
@@ -135,8 +130,32 @@ def plcc_fit(score: ArrayLike, quality: ArrayLike, fit: LogisticFit) -> float:
     Returns:
         As `srcc`.
     """
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     return _nan(fault) if fault else _fitted_plcc(x, y, fit)
+
+
+def outlier_ratio(predicted: ArrayLike, mos: ArrayLike, mos_std: ArrayLike) -> float:
+    """Share of images whose error exceeds twice the standard deviation of their opinion scores [VQEG 2000].
+
+    Args:
+        predicted: Scores on the authors' scale, `(n,)`, such as after a logistic fit.
+        mos: Opinion scores, `(n,)`, on that scale.
+        mos_std: Standard deviation of each image's opinion scores, `(n,)`, on that scale; NaN where nobody published it.
+
+    Returns:
+        A value in [0, 1]; NaN without a warning if no deviation is known, and as `rmse` with one for other faults.
+
+    Raises:
+        ValueError: `mos_std` has another shape.
+    """
+    x, y, fault = pair(predicted, mos, constant=False)
+    spread = np.asarray(mos_std, np.float64)
+    if spread.shape != x.shape:
+        raise ValueError(f"mos_std has shape {spread.shape!r} and mos {y.shape!r}; give one deviation per image")
+    if fault:
+        return _nan(fault)
+    known = np.isfinite(spread)
+    return float(np.mean(np.abs(x - y)[known] > 2 * spread[known])) if known.any() else float("nan")
 
 
 def fit_logistic4(score: ArrayLike, quality: ArrayLike, start: LogisticFit | None = None) -> LogisticFit:
@@ -178,26 +197,10 @@ def midranks(values: Array) -> Array:
     return np.asarray((last - (counts - 1) / 2)[group], np.float64)
 
 
-def _pair(score: ArrayLike, quality: ArrayLike, constant: bool = True) -> tuple[Array, Array, str]:
-    """Bring both to float64, and say what makes them unusable: empty if nothing does."""
-    x, y = np.asarray(score, np.float64), np.asarray(quality, np.float64)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise ValueError(f"scores have shape {x.shape!r} and qualities {y.shape!r}; give two arrays (n,) of one length")
-    if len(x) < FEWEST:
-        return x, y, f"{len(x)} images are too few; give at least {FEWEST}"
-    for values, name in ((x, "scores"), (y, "qualities")):
-        bad = len(values) - int(np.isfinite(values).sum())
-        if bad:
-            return x, y, f"{bad} of {len(values)} {name} are NaN or infinite; look for a diverged training"
-        if constant and not np.ptp(values):
-            return x, y, f"all {len(values)} {name} are {float(values[0])!r}; constant {name} have no correlation"
-    return x, y, ""
-
-
 def _fit(which: Kind, score: ArrayLike, quality: ArrayLike, start: LogisticFit | None) -> LogisticFit:
-    x, y, fault = _pair(score, quality)
+    x, y, fault = pair(score, quality)
     if fault:
-        _, _, worse = _pair(x, y, constant=False)
+        _, _, worse = pair(x, y, constant=False)
         fit = LogisticFit("raw", (), False, float("nan") if worse else _rms(x - y))
     else:
         fit = fit_curve(which, x, y, start)
