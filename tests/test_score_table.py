@@ -55,6 +55,24 @@ def test_a_table_holds_what_the_benchmark_says_not_what_float32_left() -> None:
     assert joined["quality"].tolist() == [table["quality"][4], table["quality"][0]]
 
 
+def test_deviations_of_opinions_travel_where_they_are_published(tmp_path: Path) -> None:
+    table = score_table(benchmark_table().assign(mos_std=[1.5, np.nan, 2, 3, 4, 5]), *scores(0, 1, 3))
+    write_scores(tmp_path / "a.csv", table)
+    back = read_scores(tmp_path / "a.csv")
+    assert list(back) == [*COLUMNS, "mos_std"]
+    np.testing.assert_array_equal(back["mos_std"], [1.5, np.nan, 3])
+    unknown = score_table(benchmark_table().assign(mos_std=np.nan), *scores(0, 1))
+    assert list(unknown) == list(COLUMNS)
+
+
+def test_a_report_may_see_the_nan_that_others_are_spared(tmp_path: Path) -> None:
+    table = score_table(benchmark_table(), *scores(0, 1, 3)).assign(score=[0.1, np.nan, np.inf])
+    write_scores(tmp_path / "a.csv", table)
+    with pytest.raises(BenchmarkMismatchError, match="line 3: score is 'nan'; expected a finite number"):
+        read_scores(tmp_path / "a.csv")
+    np.testing.assert_array_equal(read_scores(tmp_path / "a.csv", allow_nan=True)["score"], [0.1, np.nan, np.inf])
+
+
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     table = score_table(benchmark_table(), *scores(0, 3))
     for name in ("a.csv", "b.csv"):

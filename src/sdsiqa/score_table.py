@@ -25,6 +25,9 @@ COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
 }
 """Columns of a score table, in order, and what reads a cell."""
 
+SPREAD: Final = "mos_std"
+"""A further column where the benchmark publishes it: standard deviation of each image's opinion scores, NaN if unknown."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -59,8 +62,8 @@ def score_table(table: pd.DataFrame, index: NDArray[np.int64], score: NDArray[np
         score: Predictions for them, `(n,)` float64, higher is better.
 
     Returns:
-        A row per score with `index, image, content, distortion, level, mos, quality, score`; quality is the table's, in
-        float64, for the loader's went through float32.
+        A row per score with `index, image, content, distortion, level, mos, quality, score`, and `mos_std` if the
+        benchmark has it; quality is the table's, in float64, for the loader's went through float32.
 
     Raises:
         BenchmarkMismatchError: A score belongs to no row, or two belong to one.
@@ -76,7 +79,7 @@ def score_table(table: pd.DataFrame, index: NDArray[np.int64], score: NDArray[np
             "these scores belong to another benchmark"
         )
     rows = table.loc[wanted].reset_index(drop=True)
-    return rows.assign(index=index, score=score)[list(COLUMNS)]
+    return rows.assign(index=index, score=score)[_columns(rows)]
 
 
 def write_scores(path: Path, table: pd.DataFrame) -> None:
@@ -86,18 +89,21 @@ def write_scores(path: Path, table: pd.DataFrame) -> None:
         path: Where to write.
         table: As `score_table` gives it. NaN scores are written, for a diverged run is a result; reading refuses them.
     """
-    text = table[list(COLUMNS)].to_csv(index=False, lineterminator="\n", na_rep="nan")
+    text = table[_columns(table)].to_csv(index=False, lineterminator="\n", na_rep="nan")
     write_bytes(path, text.encode())
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: Path, allow_nan: bool = False) -> pd.DataFrame:
     """Read and check a score table, ours or one that somebody dropped in.
 
     Args:
         path: A CSV file with at least the columns of `score_table`; others are left out.
+        allow_nan: Give NaN and infinite scores back instead of refusing them, for a report that shows a diverged run as
+            one.
 
     Returns:
-        The columns of `score_table`, in file order: text as str, `index` and `level` int64, the rest float64.
+        The columns of `score_table`, in file order: text as str, `index` and `level` int64, the rest float64; `mos_std` if
+        the file has it.
 
     Raises:
         BenchmarkNotFoundError: There is no such file.
@@ -113,14 +119,14 @@ def read_scores(path: Path) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in head]
     if missing:
         raise BenchmarkMismatchError(f"{path} lacks the column {missing[0]!r}; expected {', '.join(COLUMNS)}")
-    places = {name: head.index(name) for name in COLUMNS}
+    places = {name: head.index(name) for name in [*COLUMNS, *([SPREAD] if SPREAD in head else [])]}
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(head):
             raise BenchmarkMismatchError(
                 f"{path}, line {number}: has {len(line)} cells, expected {len(head)}; write the table again"
             )
-        rows.append({name: _cell(path, number, name, line[place]) for name, place in places.items()})
+        rows.append({name: _cell(path, number, name, line[place], allow_nan) for name, place in places.items()})
     if not rows:
         raise BenchmarkMismatchError(f"{path} has no rows; score at least one image")
     table = pd.DataFrame(rows)
@@ -132,15 +138,21 @@ def read_scores(path: Path) -> pd.DataFrame:
     return table
 
 
-def _cell(path: Path, number: int, name: str, text: str) -> Any:
+def _columns(table: pd.DataFrame) -> list[str]:
+    return [*COLUMNS, *([SPREAD] if SPREAD in table and table[SPREAD].notna().any() else [])]
+
+
+def _cell(path: Path, number: int, name: str, text: str, allow_nan: bool) -> Any:
     """Convert a cell, or say what is wrong with it."""
     where = f"{path}, line {number}: {name} is {text!r}"
+    if name == SPREAD:
+        return float(text) if _is_positive(text) else float("nan")
     try:
         value = COLUMNS[name](text)
     except ValueError as error:
         kind = "a whole number" if COLUMNS[name] is int else "a number"
         raise BenchmarkMismatchError(f"{where}; expected {kind}") from error
-    if isinstance(value, float) and not np.isfinite(value):
+    if isinstance(value, float) and not np.isfinite(value) and not (allow_nan and name == "score"):
         remedy = "score these images again" if name == "score" else "check the labels"
         raise BenchmarkMismatchError(f"{where}; expected a finite number; {remedy}")
     if name == "quality" and not 0 <= value <= 1:
@@ -150,3 +162,10 @@ def _cell(path: Path, number: int, name: str, text: str) -> Any:
     if name == "image" and not value:
         raise BenchmarkMismatchError(f"{where}; expected the image's path below the root")
     return value
+
+
+def _is_positive(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False
