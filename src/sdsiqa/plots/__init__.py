@@ -1,8 +1,24 @@
 """Figures as matplotlib objects: without pyplot, so that none shares state with another or needs a screen."""
 
+from sdsiqa.plots.bars import difference_bars
+from sdsiqa.plots.contact import Print, contact_sheet
 from sdsiqa.plots.course import box_over_splits, curves
+from sdsiqa.plots.heat import heat_map
 from sdsiqa.plots.panel import PanelRow, panel, panels
-from sdsiqa.plots.scatter import scatter
+from sdsiqa.plots.scatter import scatter, scatter_grid
 from sdsiqa.plots.style import save
 
-__all__ = ["PanelRow", "box_over_splits", "curves", "panel", "panels", "save", "scatter"]
+__all__ = [
+    "PanelRow",
+    "Print",
+    "box_over_splits",
+    "contact_sheet",
+    "curves",
+    "difference_bars",
+    "heat_map",
+    "panel",
+    "panels",
+    "save",
+    "scatter",
+    "scatter_grid",
+]

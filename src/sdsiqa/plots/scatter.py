@@ -76,6 +76,49 @@ def scatter(
     return figure
 
 
+@styled
+def scatter_grid(score: Array, mos: Array, kind: Sequence[str], *, title: str, label: str = "MOS") -> Figure:
+    """Plot score against opinion for each kind apart, each with its own fitted curve, all on the same axes.
+
+    Args:
+        score: Predictions on the authors' scale and in its direction, `(n,)`.
+        mos: Opinion scores on the authors' scale, `(n,)`.
+        kind: Distortion of each image, `(n,)`.
+        title: Above the plots.
+        label: What the opinion is called.
+    """
+    kinds = sorted(set(kind))
+    columns = min(len(kinds), 3 if len(kinds) <= 9 else 6)
+    rows = -(-len(kinds) // columns)
+    figure = new_figure(0.4 + 1.75 * columns, 0.7 + 1.65 * rows)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    plots = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    good, which = np.isfinite(score) & np.isfinite(mos), np.asarray(kind)
+    for place, (axes, name) in enumerate(itertools.zip_longest(plots.flat, kinds)):
+        axes.tick_params(labelbottom=place + columns >= len(kinds))  # the lowest of its column
+        if name is None:
+            axes.set_axis_off()
+            continue
+        own = good & (which == name)
+        axes.grid(visible=True)
+        _draw_points(axes, score[own], mos[own], None, [])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AgreementWarning)  # the figure itself shows NaN
+            fit, srcc, plcc = (
+                metrics.fit_logistic4(score[own], mos[own]),
+                *(m(score[own], mos[own]) for m in (metrics.srcc, metrics.plcc)),
+            )
+        if fit.which != "raw":
+            line = np.linspace(score[own].min(), score[own].max(), 100)
+            axes.plot(line, fit(line), color=INK, linewidth=1.2, zorder=5)
+        axes.set_title(f"{name or 'none'} ({int(own.sum())})", fontsize=8, pad=2)
+        numbers = f"SRCC {srcc:.3f}\nPLCC {plcc:.3f}".replace("nan", "NaN")
+        axes.text(0.97, 0.04, numbers, transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5, family="DejaVu Sans Mono")
+    figure.supxlabel(f"predicted {label}", fontsize=8)
+    figure.supylabel(label, fontsize=8)
+    return figure
+
+
 def _draw_points(axes: Axes, score: Array, mos: Array, distortion: NDArray[np.str_] | None, kinds: list[str]) -> None:
     """Draw points whose size and opacity follow their number."""
     n = max(1, len(score))
