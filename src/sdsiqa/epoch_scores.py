@@ -162,7 +162,7 @@ class LogScatter(EpochScores):
             label=benchmark.opinion,
         )
         file = folder_of(trainer) / "figures" / f"scatter-{part_key(trainer)}.png"
-        plots.save(figure, file)
+        plots.save(figure, file, pdf=True)
         tracking.log_figure(trainer.loggers, "figures/scatter", file)
 
 
@@ -201,7 +201,7 @@ class LogPanel(EpochScores):
                 )
             )
         file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
-        plots.save(plots.panels(rows), file)
+        plots.save(plots.panels(rows), file, pdf=True)
         tracking.log_figure(trainer.loggers, "figures/panel", file)
 
 

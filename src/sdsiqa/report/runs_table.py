@@ -1,145 +1,82 @@
-"""`sdsiqa report`: score tables of finished runs become one table of results."""
+"""Every run: a row per score table, then what they have in common."""
 
-import argparse
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
-import yaml
 
-from sdsiqa import metrics
-from sdsiqa.errors import RunMismatchError
-from sdsiqa.images import write_bytes
-from sdsiqa.run import RunFolder
-from sdsiqa.score_table import read_scores
+from sdsiqa.report.evidence import Evidence
+from sdsiqa.report.layout import Table, number, span
+from sdsiqa.report.marks import Marks
+from sdsiqa.report.result import Result, by_label, stem
 
 COLUMNS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_fit": "PLCC (logistic 4)", "krcc": "KRCC", "rmse": "RMSE"}
 
 
-def main(args: list[str] | None = None) -> int:
-    """Print a table in Markdown, and put it into a file where its marks are.
+def runs_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
+    """List the runs of each method in each group; over several, mean, standard deviation and median.
 
     Args:
-        args: Words after `sdsiqa report`; none takes the process's own.
+        results: Of any methods.
+        evidence: Their measures.
     """
-    parser = argparse.ArgumentParser(
-        prog="sdsiqa report", description="Print the results of finished runs as one table.", allow_abbrev=False
-    )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
-    parser.add_argument(
-        "--readme",
-        type=Path,
-        metavar="FILE",
-        help="put the table between `<!-- results NAME -->` and `<!-- end -->`, NAME being the name of the first RUN",
-    )
-    options = parser.parse_args(args)
-    text = markdown(collect(options.runs))
-    print(text)
-    if options.readme is not None:
-        insert(options.readme, options.runs[0].name, text)
-    return 0
+    tables = []
+    for group in sorted({result.group for result in results}):
+        for label, some in by_label([result for result in results if result.group == group]).items():
+            for trained_on in sorted({result.trained_on for result in some}):
+                own = [result for result in some if result.trained_on == trained_on]
+                tables.append(_table(group, label, trained_on, own, evidence))
+    return tables
 
 
-def collect(runs: Sequence[Path]) -> pd.DataFrame:
-    """Compute the figures of every score table of some runs.
-
-    Args:
-        runs: Run folders, or folders that hold them.
-
-    Returns:
-        One row per score table: `method`, `benchmark`, `split`, `seed`, `n`, the figures of `metrics.agreement`,
-        `minutes` of training (NaN if unknown).
-
-    Raises:
-        RunMismatchError: A folder holds no score table, or two runs claim the same method, benchmark, split and seed.
-    """
-    rows = []
-    for run in runs:
-        folders = [run] if (run / "run.json").exists() else sorted(file.parent for file in run.glob("*/run.json"))
-        tables = [(folder, file) for folder in folders for file in sorted((folder / "scores").glob("*.csv"))]
-        if not tables:
-            raise RunMismatchError(f"{run} holds no scores/*.csv; name a folder that `sdsiqa fit` made, or a folder of them")
-        rows += [_row(folder, file) for folder, file in tables]
-    table = pd.DataFrame(rows)
-    key = ["method", "benchmark", "split", "seed"]
-    twice = table[table.duplicated(key, keep=False)]
-    if len(twice):
-        first = twice.iloc[0]
-        where = ", ".join(twice[(twice[key] == first[key]).all(axis=1)]["run"])
-        raise RunMismatchError(
-            f"{where} all hold {first['method']} on {first['benchmark']}, split {first['split']}, seed {first['seed']}; "
-            "give them different run.name, or report them apart"
+def _table(group: str, label: str, trained_on: str, results: list[Result], evidence: Evidence) -> Table:
+    marks = Marks()
+    rows: list[dict[str, object]] = []
+    cells = []
+    for result in results:
+        figures = evidence.figures(result)
+        srcc = evidence.spread([result], "srcc")
+        facts = {"method": result.method, "ablation": result.ablation, "trained_on": result.trained_on}
+        where = {"benchmark": result.benchmark, "part": result.part, "split": result.split, "seed": result.seed}
+        interval = {"srcc_low": srcc.low, "srcc_high": srcc.high}
+        rows.append({**facts, **where, "n": len(result.table), **figures, **interval, "minutes": result.minutes})
+        mark = marks.add(evidence.fault(result))
+        if srcc.high < 0:
+            mark += marks.add("scores fall while quality rises: is their direction turned over?")
+        cells.append(
+            [
+                *(result.split, result.seed, str(len(result.table)), number(figures["srcc"], 4) + mark),
+                span(srcc.low, srcc.high),
+                *(number(figures[name], 4) for name in COLUMNS if name != "srcc"),
+                "" if result.minutes != result.minutes else number(result.minutes, 1),
+            ]
         )
-    return table
+    strong: set[tuple[int, int]] = set()
+    frame = pd.DataFrame(rows)
+    if len(rows) > 1:
+        for name, values in (("mean", frame.mean), ("sd", frame.std), ("median", frame.median)):
+            # a NaN among the runs makes NaN of all three: leaving it out would flatter the method
+            found = values(axis=0, skipna=False, numeric_only=True)
+            cells.append([name, "", "", number(found["srcc"], 4), "", *(number(found[c], 4) for c in COLUMNS if c != "srcc"), ""])
+            strong |= {(len(cells) - 1, column) for column in range(9)}
+    heads = ["split", "seed", "n", "SRCC", "95 %", *(COLUMNS[c] for c in COLUMNS if c != "srcc"), "minutes"]
+    trained = f", trained on {trained_on}" if trained_on and trained_on != results[0].benchmark else ""
+    notes = [
+        *marks.notes,
+        "RMSE and PLCC are of scores against quality in [0, 1]; PLCC is raw unless it says logistic. 95 %: bootstrap over "
+        + ("contents" if _has_contents(results[0]) else "images")
+        + ".",
+    ]
+    return Table(
+        f"runs-{stem(group)}-{stem(label)}" + (f"-from-{trained_on}" if trained else ""),
+        f"{label} on {group}{trained}",
+        heads,
+        cells,
+        notes,
+        frozenset(strong),
+        frame,
+        texts=0,
+    )
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """Lay the figures out: a row per split, then mean, standard deviation and median.
-
-    Args:
-        table: As `collect` gives it.
-    """
-    lines = []
-    for (benchmark, method), group in table.groupby(["benchmark", "method"], sort=True):
-        head = ["split", "seed", "n", *COLUMNS.values(), "minutes"]
-        lines += [f"**{method}** on {benchmark}", "", _line(head), _line(["---:"] * len(head))]
-        for _, row in group.sort_values(["split", "seed"]).iterrows():
-            lines.append(
-                _line([row["split"], row["seed"], row["n"], *(f"{row[c]:.4f}" for c in COLUMNS), _minutes(row["minutes"])])
-            )
-        if len(group) > 1:
-            for name, values in (
-                ("mean", group[list(COLUMNS)].mean()),
-                ("sd", group[list(COLUMNS)].std()),
-                ("median", group[list(COLUMNS)].median()),
-            ):
-                lines.append(_line([f"**{name}**", "", "", *(f"**{values[c]:.4f}**" for c in COLUMNS), ""]))
-        lines.append("")
-    lines.append("RMSE and PLCC are of scores against quality in [0, 1]; PLCC is raw unless it says logistic.")
-    return "\n".join(lines)
-
-
-def insert(file: Path, name: str, text: str) -> None:
-    """Put a table between its marks in a file.
-
-    Args:
-        file: The file.
-        name: Which marks.
-        text: The table.
-
-    Raises:
-        RunMismatchError: The file has no such marks.
-    """
-    content = file.read_text()
-    pattern = re.compile(rf"(<!-- results {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(content):
-        raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
-    write_bytes(file, pattern.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", content).encode())
-
-
-def _row(folder: Path, file: Path) -> dict[str, object]:
-    scores = read_scores(file)
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    record = RunFolder(folder).record
-    cost = record.get("cost") or {}
-    return {
-        "run": folder.name,
-        "method": re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(
-            f"-{config['data']['split']}-{config['seed_everything']}", ""
-        ),
-        "benchmark": file.stem,
-        "split": config["data"]["split"],
-        "seed": config["seed_everything"],
-        "n": len(scores),
-        **metrics.agreement(scores["score"].to_numpy(), scores["quality"].to_numpy()),
-        "minutes": 60 * cost.get("training_hours", float("nan")),
-    }
-
-
-def _minutes(value: float) -> str:
-    return "" if value != value else f"{value:.1f}"
-
-
-def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+def _has_contents(result: Result) -> bool:
+    return bool(result.table["content"].duplicated().any())

@@ -1,0 +1,9 @@
+"""Reports: score tables become tables, figures and a page; nothing else is read but what says whose scores they are.
+
+`sdsiqa report` prints or writes them; `write` is the same for whoever has runs at hand, such as a grid at its end.
+"""
+
+from sdsiqa.report.command import main
+from sdsiqa.report.writing import write
+
+__all__ = ["main", "write"]

@@ -1,0 +1,81 @@
+"""Images of the benchmarks in a report, where they are at hand."""
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.tree import find_root
+from sdsiqa.errors import ImageError, SdsiqaError
+from sdsiqa.images import read_image
+from sdsiqa.report.result import Result
+
+
+class ImageFinder:
+    """Finds images below the roots that runs name, or below `SDSIQA_DATA/<benchmark>`.
+
+    Args:
+        results: Results whose images may be wanted.
+    """
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.roots: dict[str, Path] = {}
+        shared = Path(os.environ.get("SDSIQA_DATA", "data"))
+        for name in sorted({result.benchmark for result in results}):
+            said = [result.root for result in results if result.benchmark == name and result.root is not None]
+            found = next((root for place in [*dict.fromkeys(said), shared / name] if (root := _root(name, place))), None)
+            if found is not None:
+                self.roots[name] = found
+
+    def has(self, benchmark: str) -> bool:
+        """Say whether a benchmark's images are here.
+
+        Args:
+            benchmark: Its name.
+        """
+        return benchmark in self.roots
+
+    def thumbnail(self, benchmark: str, image: str, side: int) -> NDArray[np.uint8] | None:
+        """Read an image, made small; none if it is not here or broken.
+
+        Args:
+            benchmark: The benchmark's name.
+            image: Path below its root, as score tables have it.
+            side: Pixels of its long side, at most.
+        """
+        root = self.roots.get(benchmark)
+        if root is None:
+            return None
+        try:
+            # score tables come from elsewhere: no path leads out of the root
+            file = (root / image).resolve()
+            pixels = read_image(file) if file.is_relative_to(root.resolve()) else None
+        except ImageError:
+            return None
+        return None if pixels is None else _shrunk(pixels, side)
+
+
+def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    share = side / max(height, width)
+    if share >= 1:
+        return pixels
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@lru_cache
+def _root(name: str, place: Path) -> Path | None:
+    """The authors' folder at a place; none if it is not there. Demo, which makes itself, is not made for a report."""
+    if name not in BENCHMARKS or not place.expanduser().is_dir():
+        return None
+    kind = BENCHMARKS[name]
+    try:
+        return find_root(place.expanduser(), kind.label_files, kind.title, "")
+    except SdsiqaError:
+        return None

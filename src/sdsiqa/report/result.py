@@ -1,0 +1,138 @@
+"""One score table with what is known of it, and how several are grouped."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.significance import TEST_PER_TRAIN
+
+FULL = "full"
+"""The ablation that takes nothing away."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Scores of one method on one part of one benchmark.
+
+    Args:
+        file: The score table.
+        method: Name of the method.
+        ablation: What was changed in it; `full` if nothing.
+        trained_on: Benchmark whose training part it saw; empty if unknown.
+        benchmark: Benchmark the images are from.
+        part: `test`, or `all` for a benchmark it never saw.
+        split: Number or name of the split it was trained on.
+        seed: Seed of its training; empty if unknown.
+        table: The score table, in order of its images.
+        test_per_train: Test images per training image.
+        minutes: Of training; NaN if unknown.
+        chosen_by: What chose the epoch; empty if unknown.
+        seen: Images of the training and validation part; none if unknown.
+        tested: Images of the test part; none if unknown.
+        root: Folder of the benchmark's images, if the run says it.
+        is_foreign: Whether somebody dropped it in.
+    """
+
+    file: Path
+    method: str
+    ablation: str
+    trained_on: str
+    benchmark: str
+    part: str
+    split: str
+    seed: str
+    table: pd.DataFrame
+    test_per_train: float = TEST_PER_TRAIN
+    minutes: float = float("nan")
+    chosen_by: str = ""
+    seen: frozenset[str] = field(default_factory=frozenset)
+    tested: frozenset[str] = field(default_factory=frozenset)
+    root: Path | None = None
+    is_foreign: bool = False
+
+    @property
+    def label(self) -> str:
+        """What tables call it: the method, with its ablation."""
+        return self.method if self.ablation == FULL else f"{self.method} ({self.ablation})"
+
+    @property
+    def is_cross(self) -> bool:
+        """Whether the benchmark is another than it was trained on, or none is known."""
+        return self.part == "all" or self.trained_on != self.benchmark
+
+    @property
+    def protocol(self) -> str:
+        """Whose splits: empty for our numbered ones, else `official` or the publisher's name."""
+        return "" if self.split.isdecimal() else re.sub(r"-\d+$", "", self.split)
+
+    @property
+    def group(self) -> str:
+        """What a table may hold together: benchmark, part, and whose splits."""
+        whose = f" ({self.protocol} split)" if self.protocol and self.part != "all" else ""
+        return f"{self.benchmark}-{self.part}{whose}"
+
+    @property
+    def order(self) -> tuple[float, str, str]:
+        """Numbers before names, then by seed."""
+        return (float(self.split) if self.split.isdecimal() else float("inf"), self.split, self.seed)
+
+
+def title(benchmark: str) -> str:
+    """Write a benchmark as its authors do.
+
+    Args:
+        benchmark: Its name, such as `livec`; one that is not ours stays as it is.
+    """
+    return BENCHMARKS[benchmark].title if benchmark in BENCHMARKS else benchmark
+
+
+def stem(text: str) -> str:
+    """Make a part of a file name.
+
+    Args:
+        text: Any.
+    """
+    return "-".join("".join(sign if sign.isalnum() or sign in "_." else " " for sign in text).split())
+
+
+def by_label(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Group results by what tables call them: full methods first, then by name; each in order of splits and seeds.
+
+    Args:
+        results: In any order.
+    """
+    ordered = sorted(results, key=lambda result: (result.method, result.ablation != FULL, result.ablation, result.order))
+    groups: dict[str, list[Result]] = {}
+    for result in ordered:
+        groups.setdefault(result.label, []).append(result)
+    return groups
+
+
+def by_group(results: Sequence[Result], is_cross: bool) -> dict[str, list[Result]]:
+    """Group results by what a table may hold together.
+
+    Args:
+        results: In any order.
+        is_cross: Whether those of benchmarks never seen in training are wanted, or the others.
+    """
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda result: result.group):
+        if result.is_cross == is_cross:
+            groups.setdefault(result.group, []).append(result)
+    return groups
+
+
+def by_split(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """Group the results of one method by split; several of one split have other seeds.
+
+    Args:
+        results: Of one method in one group.
+    """
+    groups: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda result: result.order):
+        groups.setdefault(result.split, []).append(result)
+    return groups

@@ -1,0 +1,123 @@
+"""Finding score tables in run folders, and reading what the folders say of them."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.report.checks import check_results
+from sdsiqa.report.foreign import foreign_files, read_foreign
+from sdsiqa.report.result import FULL, Result
+from sdsiqa.run import RunFolder
+from sdsiqa.score_table import read_scores
+from sdsiqa.significance import TEST_PER_TRAIN
+
+NAN = float("nan")
+
+
+def read_results(runs: Sequence[Path]) -> list[Result]:
+    """Read every score table of some runs, and refuse those of which no honest table can be made.
+
+    Args:
+        runs: Run folders, folders that hold them (one or two levels down), folders of a foreign method, CSV files.
+
+    Returns:
+        One result per score table.
+
+    Raises:
+        RunMismatchError: There is no score table, or the tables do not belong together (`check_results`).
+        BenchmarkMismatchError: A table is damaged.
+    """
+    own: dict[Path, Result] = {}
+    dropped: dict[Path, None] = {}
+    for run in runs:
+        folders = _folders(run)
+        tables = [(folder, file) for folder in folders for file in sorted((folder / "scores").glob("*.csv"))]
+        foreign = foreign_files(run)
+        if not tables and not foreign:
+            raise RunMismatchError(
+                f"{run} holds no scores/*.csv; name a folder that `sdsiqa fit` made, a folder of them, or a score table"
+            )
+        own |= {file.resolve(): read_result(folder, file) for folder, file in tables if file.resolve() not in own}
+        dropped |= dict.fromkeys(foreign)
+    results = list(own.values())
+    results += [read_foreign(file, results) for file in dropped]
+    check_results(results)
+    return results
+
+
+def read_result(folder: Path, file: Path) -> Result:
+    """Read one score table of a run folder.
+
+    Args:
+        folder: The run folder.
+        file: A table in its `scores/`.
+    """
+    config, record = _config(folder), RunFolder(folder).record
+    run, data = config.get("run") or {}, config.get("data") or {}
+    benchmark, _, part = file.stem.rpartition("-")
+    split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
+    name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
+    source = data.get("benchmark") or {}
+    trained_on = str(source.get("class_path", "")).rsplit(".", 1)[-1].lower()
+    parts = _split(folder) if benchmark == trained_on else {}
+    test, train = len(parts.get("test", ())), len(parts.get("train", ()))
+    root = (source.get("init_args") or {}).get("root")
+    hours = (record.get("cost") or {}).get("training_hours", NAN)
+    return Result(
+        file=file,
+        method=str(run.get("method") or record.get("method") or name),
+        ablation=str(run.get("ablation") or record.get("ablation") or FULL),
+        trained_on=trained_on,
+        benchmark=benchmark,
+        part=part,
+        split=split,
+        seed=seed,
+        table=ordered(read_scores(file, allow_nan=True)),
+        test_per_train=test / train if test and train else TEST_PER_TRAIN,
+        minutes=60 * (NAN if hours is None else hours),
+        chosen_by=str(record.get("chosen_by") or ""),
+        seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
+        tested=frozenset(parts.get("test", ())),
+        root=Path(root) if root and benchmark == trained_on else None,
+    )
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Put a score table in the order of its images, so that tables of the same images pair row by row.
+
+    Args:
+        table: As `read_scores` gives it.
+    """
+    return table.sort_values("image", kind="stable").reset_index(drop=True)
+
+
+def _folders(run: Path) -> list[Path]:
+    if (run / "run.json").exists():
+        return [run]
+    return sorted(file.parent for pattern in ("*/run.json", "*/*/run.json") for file in run.glob(pattern))
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.yaml"
+    try:
+        return dict(yaml.safe_load(file.read_text()))
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise RunMismatchError(
+            f"{file} cannot be read ({type(error).__name__}), so nobody knows what {folder} scored; put the run's config.yaml "
+            "back, or leave the folder out"
+        ) from error
+
+
+def _split(folder: Path) -> dict[str, list[str]]:
+    """Images of each part, as `split.json` names them; empty without one."""
+    file = folder / "split.json"
+    if not file.exists():
+        return {}
+    content = json.loads(file.read_text())
+    return {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")}

@@ -1,0 +1,141 @@
+"""A whole report: every table that the results have something for, and the folder of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from sdsiqa.images import write_bytes
+from sdsiqa.report import layout
+from sdsiqa.report.ablation import ablation_tables
+from sdsiqa.report.cross import cross_table
+from sdsiqa.report.distortions import distortion_tables
+from sdsiqa.report.evidence import Evidence
+from sdsiqa.report.figures import copy_panels, drawings
+from sdsiqa.report.images import ImageFinder
+from sdsiqa.report.layout import Table
+from sdsiqa.report.quoted import quoted_table, read_quoted
+from sdsiqa.report.result import Result
+from sdsiqa.report.results import read_results
+from sdsiqa.report.runs_table import runs_tables
+from sdsiqa.report.summary import check_baseline, summary_tables
+
+PREAMBLE: Final = r"""\documentclass[10pt]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage{booktabs,amssymb,graphicx}
+\usepackage[a4paper,margin=2cm,landscape]{geometry}
+\begin{document}
+"""
+
+
+def write(runs: Sequence[Path], out: Path, baseline: str | None = None, published: Path | None = None) -> list[Path]:
+    """Write the report of some runs into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
+
+    Args:
+        runs: Run folders, folders that hold them, or score tables.
+        out: The folder; files of an older report are replaced.
+        baseline: Method that the others are compared with in the main tables; ablations are compared with the full one.
+        published: CSV file of published numbers; none leaves them out.
+
+    Returns:
+        Every file that was written.
+
+    Raises:
+        RunMismatchError: The runs do not belong into one report, or there is no such baseline.
+        BenchmarkMismatchError: A score table is damaged.
+    """
+    from sdsiqa.plots import save  # half a second of imports that `--help` does without
+    from sdsiqa.report.page import page
+
+    with progress() as tick:
+        tick("reading score tables")
+        results = read_results(runs)
+        evidence = Evidence(tick=tick)
+        tables = tables_of(results, evidence, baseline, published)
+        files, shown = [], []
+        for table in tables:
+            files.append(out / "tables" / f"{table.name}.csv")
+            write_bytes(files[-1], layout.csv(table).encode())
+        images = ImageFinder(results)
+        for drawing in drawings(results, evidence, tables, images):
+            tick(f"drawing {drawing.name}")
+            path = out / "figures" / f"{drawing.name}.png"
+            save(drawing.draw(), path, pdf=True)
+            files += [path, path.with_suffix(".pdf")]
+            shown.append((drawing.name, drawing.caption))
+        shown += copy_panels(results, out / "figures")
+        texts = {
+            "report.md": markdown_report(tables, shown),
+            "report.tex": latex_report(tables),
+            "report.html": page(results, evidence, tables, images, [(out / "figures" / f"{n}.png", c) for n, c in shown], tick),
+        }
+        for name, text in texts.items():
+            files.append(out / name)
+            write_bytes(files[-1], text.encode())
+    return files
+
+
+def tables_of(
+    results: Sequence[Result], evidence: Evidence, baseline: str | None = None, published: Path | None = None
+) -> list[Table]:
+    """Make every table that some results have something for.
+
+    Args:
+        results: As `read_results` gives them.
+        evidence: Their measures.
+        baseline: As for `write`.
+        published: As for `write`.
+
+    Raises:
+        RunMismatchError: There is no such baseline.
+    """
+    check_baseline(results, baseline)
+    quotations = read_quoted(published) if published else []
+    tables = [*summary_tables(results, evidence, baseline), *ablation_tables(results, evidence)]
+    cross = cross_table(results, evidence)
+    tables += [cross] if cross else []
+    tables += distortion_tables(results, evidence)
+    quoted = quoted_table(results, evidence, quotations)
+    tables += [quoted] if quoted else []
+    return [*tables, *runs_tables(results, evidence)]
+
+
+def markdown_report(tables: Sequence[Table], figures: Sequence[tuple[str, str]] = ()) -> str:
+    """Write tables, and links to figures, as one Markdown document.
+
+    Args:
+        tables: The tables.
+        figures: Stem below `figures/` and caption of each.
+    """
+    parts = ["# Report", *(layout.markdown(table) for table in tables)]
+    parts += ["## Figures"] if figures else []
+    parts += [f"![{caption}](figures/{name}.png)\n\n{caption} ([PDF](figures/{name}.pdf))" for name, caption in figures]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex_report(tables: Sequence[Table]) -> str:
+    """Write tables as one LaTeX document; each `table` environment can be copied into another.
+
+    Args:
+        tables: The tables.
+    """
+    return PREAMBLE + "\n\n\\clearpage\n".join(layout.latex(table) for table in tables) + "\n\\end{document}\n"
+
+
+class progress:  # noqa: N801 - reads as the function it is: a context that gives a function
+    """Show a line for what is being done, on a terminal's standard error; gone when it is done."""
+
+    def __enter__(self) -> Callable[[str], None]:
+        """Start; gives the function to call with each line."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        task = self._progress.add_task("report", total=None)
+        self._progress.start()
+        return lambda line: self._progress.update(task, description=line)
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._progress.stop()
