@@ -15,7 +15,7 @@ SPLITS ?= 0
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
-.PHONY: help install demo test check format bench image clean
+.PHONY: help install demo test test-browser check format bench image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,17 @@ demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; S
 
 test: install  ## Run the tests, offline
 	$(BIN)/python -m pytest $(ARGS)
+
+# Playwright comes without a browser of its own: it drives the system's
+test-browser: install  ## Open the report's page in Chromium; installs what is missing
+	@command -v chromium chromium-browser google-chrome > /dev/null || { \
+	  echo 'installing chromium'; \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq; apt-get install -qq -y --no-install-recommends chromium; \
+	  else sudo -n apt-get install -qq -y --no-install-recommends chromium; fi > /dev/null || { \
+	    echo 'no Chromium could be installed: apt-get install chromium, as root' >&2; exit 1; }; }
+	@$(BIN)/python -c 'import playwright' 2> /dev/null || \
+	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 check: install  ## Lint (the Dockerfile too), formatting, types, import floors
 	$(BIN)/ruff check .

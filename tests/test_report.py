@@ -255,7 +255,8 @@ def test_a_written_report_is_whole_and_the_same_twice(tmp_path: Path) -> None:
     root = draw_images("live", tmp_path / "live")
     for split in range(2):
         make_run(tmp_path / "runs", split=split, root=root, tested=("livec",))
-        make_run(tmp_path / "runs", split=split, root=root, ablation="no_gate")
+        diverged = make_run(tmp_path / "runs", split=split, root=root, ablation="no_gate") / "scores" / "live-test.csv"
+    write_scores(diverged, read_scores(diverged).assign(score=np.nan))
     files = write([tmp_path / "runs"], tmp_path / "out", "sdsiqa", Path("results/quoted.csv"))
     names = {str(file.relative_to(tmp_path / "out")) for file in files}
     assert {"report.md", "report.tex", "report.html", "tables/cross.csv", "tables/quoted.csv"} <= names

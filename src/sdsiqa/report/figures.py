@@ -138,7 +138,7 @@ def _of_method(name: str, label: str, result: Result, images: ImageFinder) -> It
             f"{heading}: each distortion",
             lambda: plots.scatter_grid(predicted, mos, kinds, title=heading, label=opinion),
         )
-    if images.has(result.benchmark):
+    if images.has(result.benchmark) and len(worst(result)):
         yield Drawing(f"worst-{name}", f"{heading}: largest errors", lambda: _sheet(result, heading, opinion, images))
 
 

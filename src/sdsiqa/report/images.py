@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -69,7 +68,6 @@ def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-@lru_cache
 def _root(name: str, place: Path) -> Path | None:
     """The authors' folder at a place; none if it is not there. Demo, which makes itself, is not made for a report."""
     if name not in BENCHMARKS or not place.expanduser().is_dir():

@@ -7,6 +7,12 @@ from typing import Final
 
 import pandas as pd
 
+MARKDOWN: Final = {"|": r"\|", "*": r"\*", "`": r"\`", "<": "&lt;", "&": "&amp;"}
+"""Signs that Markdown, or the HTML in it, reads as markup inside a word."""
+
+LONGEST: Final = 40
+"""Rows of a LaTeX table."""
+
 LATEX: Final = {
     "\\": r"\textbackslash{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -77,52 +83,61 @@ def markdown(table: Table, heading: str = "### {}") -> str:
     """
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(cells) + " |"
+
+    def plain(text: str) -> str:
+        return "".join(MARKDOWN.get(sign, sign) for sign in text)
 
     rules = [":---" if table.is_text(column) else "---:" for column in range(len(table.head))]
     rows = [
-        line([f"**{cell}**" if (row, column) in table.strong and cell else cell for column, cell in enumerate(cells)])
+        line(
+            [f"**{plain(cell)}**" if (row, column) in table.strong and cell else plain(cell) for column, cell in enumerate(cells)]
+        )
         for row, cells in enumerate(table.cells)
     ]
-    notes = [f"- {note}" for note in table.notes]
-    return "\n".join([heading.format(table.title), "", line(table.head), line(rules), *rows, *(["", *notes] if notes else [])])
+    notes = [f"- {plain(note)}" for note in table.notes]
+    head = line([plain(name) for name in table.head])
+    return "\n".join([heading.format(plain(table.title)), "", head, line(rules), *rows, *(["", *notes] if notes else [])])
 
 
 def latex(table: Table) -> str:
-    """Write a table for a document that loads `booktabs`, `amssymb` and `graphicx`; a wide one is scaled to the line.
+    """Write a table for a document that loads `booktabs`, `amssymb` and `graphicx`.
+
+    A wide one is scaled to the line, a long one goes on in further ones, for a float cannot break over pages.
 
     Args:
         table: The table.
     """
+    pieces = [range(start, min(start + LONGEST, len(table.cells))) for start in range(0, max(1, len(table.cells)), LONGEST)]
+    return "\n".join(_latex_piece(table, rows, place, len(pieces)) for place, rows in enumerate(pieces))
 
+
+def _latex_piece(table: Table, rows: range, place: int, pieces: int) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(cells) + r" \\"
 
+    def cell(row: int, column: int) -> str:
+        text = _escape(table.cells[row][column])
+        return rf"\textbf{{{text}}}" if (row, column) in table.strong and text else text
+
     columns = "".join("l" if table.is_text(column) else "r" for column in range(len(table.head)))
-    rows = [
-        line(
-            [
-                rf"\textbf{{{_escape(cell)}}}" if (row, column) in table.strong and cell else _escape(cell)
-                for column, cell in enumerate(cells)
-            ]
-        )
-        for row, cells in enumerate(table.cells)
-    ]
-    notes = r"\par\smallskip\footnotesize " + " ".join(map(_escape, table.notes)) if table.notes else ""
-    body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line([_escape(cell) for cell in table.head]), r"\midrule"]
-    scaled = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    part = f" ({place + 1} of {pieces})" if pieces > 1 else ""
+    notes = table.notes if place == pieces - 1 else ()
     return "\n".join(
         [
-            r"\begin{table}",
+            r"\begin{table}[htbp]",
             r"\centering",
-            rf"\caption{{{_escape(table.title)}}}",
-            rf"\label{{tab:{table.name}}}",
-            scaled,
-            *body,
-            *rows,
+            rf"\caption{{{_escape(table.title)}{part}}}",
+            rf"\label{{tab:{table.name}{f'-{place + 1}' if place else ''}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            line([_escape(head) for head in table.head]),
+            r"\midrule",
+            *(line([cell(row, column) for column in range(len(table.head))]) for row in rows),
             r"\bottomrule",
             r"\end{tabular}}",
-            *([notes] if notes else []),
+            *([r"\par\smallskip\footnotesize " + " ".join(map(_escape, notes))] if notes else []),
             r"\end{table}",
         ]
     )

@@ -17,7 +17,7 @@ OTHERS = {
     "plcc_fit": "PLCC (logistic 4)",
     "plcc_fit5": "PLCC (logistic 5)",
     "krcc": "KRCC",
-    "rmse_mos": "RMSE (logistic 4, MOS scale)",
+    "rmse_mos": "RMSE (MOS scale)",
     "outliers": "outliers",
 }
 
@@ -225,7 +225,9 @@ def _legend(
 ) -> list[str]:
     """Say how intervals and marks were made."""
     found = [spread["srcc"] for spread in spreads.values()]
-    lines = ["Mean ± standard deviation over splits; PLCC is raw unless it says logistic."]
+    lines = [
+        "Mean ± standard deviation over splits; PLCC is raw unless it says logistic; RMSE and outliers are after the logistic 4."
+    ]
     if any(spread.how == "corrected t" for spread in found):
         lines.append("95 % over several splits: of the mean, by the corrected resampled t.")
     drawn = [spread.units for spread in found if spread.how == "bootstrap"]

@@ -122,7 +122,9 @@ def latex_report(tables: Sequence[Table]) -> str:
     Args:
         tables: The tables.
     """
-    return PREAMBLE + "\n\n\\clearpage\n".join(layout.latex(table) for table in tables) + "\n\\end{document}\n"
+    # LaTeX holds back few floats at a time
+    body = "".join(layout.latex(table) + ("\n\\clearpage\n" if place % 4 == 3 else "\n\n") for place, table in enumerate(tables))
+    return PREAMBLE + body + "\\end{document}\n"
 
 
 class progress:  # noqa: N801 - reads as the function it is: a context that gives a function

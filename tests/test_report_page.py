@@ -1,0 +1,132 @@
+"""The page as a file: whole, small, without addresses, and never markup from somebody's names."""
+
+import base64
+import json
+import re
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from report_runs import draw_images, make_run
+from sdsiqa.report import thumbnails
+from sdsiqa.report.evidence import Evidence
+from sdsiqa.report.images import ImageFinder
+from sdsiqa.report.page import page
+from sdsiqa.report.results import read_results
+from sdsiqa.score_table import read_scores, write_scores
+
+
+def made(runs: Path) -> str:
+    results = read_results([runs])
+    return page(results, Evidence(50), [], ImageFinder(results))
+
+
+def block(text: str, name: str) -> object:
+    found = re.search(rf'<script type="application/json" id="{name}">(.*?)</script>', text, re.DOTALL)
+    return None if found is None else json.loads(found[1])
+
+
+def test_runs_share_images_thumbnails_and_sets(tmp_path: Path) -> None:
+    root = draw_images("live", tmp_path / "live")
+    for ablation in ("full", "no_gate"):
+        make_run(tmp_path / "runs", ablation=ablation, root=root)
+    text = made(tmp_path / "runs")
+    data = block(text, "data")
+    assert isinstance(data, dict)
+    assert len(data["runs"]) == 2
+    assert len(data["sets"]) == 1
+    small = block(text, "thumbnails-live")
+    assert isinstance(small, list)
+    names = data["images"]["live"]["name"]
+    assert len(small) == len(names) == len(data["runs"][0]["score"]) == 80
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(small[5]), np.uint8), cv2.IMREAD_COLOR_RGB)
+    shown = cv2.imread(str(root / names[5]), cv2.IMREAD_COLOR_RGB)  # noqa: TID251 - the oracle is OpenCV itself
+    assert picture.shape == shown.shape
+    assert np.abs(picture.astype(float) - shown).mean() < 12  # the right image, compressed
+
+
+def test_the_page_names_no_address_and_forbids_itself_any(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    text = made(tmp_path)
+    assert not re.search(r"https?://|src=\"(?!data:)|@import|url\(", text)
+    assert "default-src 'none'" in text
+    assert "connect-src" not in text
+
+
+def test_images_that_are_not_here_leave_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_DATA", str(tmp_path / "nowhere"))
+    make_run(tmp_path / "runs")
+    assert block(made(tmp_path / "runs"), "thumbnails-live") is None
+    draw_images("live", tmp_path / "nowhere" / "live")
+    assert block(made(tmp_path / "runs"), "thumbnails-live")  # found below SDSIQA_DATA
+
+
+def test_no_path_leads_out_of_the_benchmark(tmp_path: Path) -> None:
+    root = draw_images("livec", tmp_path / "livec")
+    secret = tmp_path / "secret.png"
+    secret.write_bytes((root / "photos" / "c000--1.png").read_bytes())
+    run = make_run(tmp_path / "runs", "livec", root=root)
+    results = read_results([run])
+    finder = ImageFinder(results)
+    assert finder.thumbnail("livec", "photos/c000--1.png", 64) is not None
+    assert finder.thumbnail("livec", "../secret.png", 64) is None
+    assert finder.thumbnail("livec", "photos/none.png", 64) is None
+    assert finder.thumbnail("koniq10k", "photos/c000--1.png", 64) is None
+
+
+def test_demo_is_not_made_for_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_DATA", str(tmp_path / "data"))
+    results = read_results([make_run(tmp_path / "runs", "demo", root=tmp_path / "data" / "demo")])
+    assert not ImageFinder(results).has("demo")
+    assert not (tmp_path / "data").exists()
+
+
+def test_names_are_text_in_the_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("method: sdsiqa", "method: '</script><img src=x onerror=alert(1)>'"))
+    text = made(tmp_path)
+    assert "</script><img" not in text
+    assert "<img src=x" not in text
+    assert json.loads(json.dumps(block(text, "data")))["runs"][0]["method"] == "</script><img src=x onerror=alert(1)>"
+
+
+def test_nan_scores_are_null(tmp_path: Path) -> None:
+    file = make_run(tmp_path) / "scores" / "live-test.csv"
+    table = read_scores(file)
+    write_scores(file, table.assign(score=np.where(np.arange(len(table)) == 3, np.nan, table["score"])))
+    data = block(made(tmp_path), "data")
+    assert isinstance(data, dict)
+    run = data["runs"][0]
+    assert run["srcc"] is None
+    assert run["fit"] is None
+    assert sum(score is None for score in run["score"]) == 1
+    assert "1 of 80 scores are NaN" in run["fault"]
+
+
+def test_a_budget_gives_thumbnails_to_the_worst_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = draw_images("live", tmp_path / "live")
+    results = read_results([make_run(tmp_path / "runs", root=root)])
+    finder, names = ImageFinder(results), results[0].table["image"].tolist()
+    errors = [float(place) for place in range(len(names))]
+    everything = thumbnails.thumbnails("live", names, errors, finder)
+    sizes = [len(base64.b64decode(coded)) for coded in everything]
+    monkeypatch.setattr(thumbnails, "BUDGET", sum(sizes[-10:]) + 1)
+    some = thumbnails.thumbnails("live", names, errors, finder)
+    assert some[-10:] == everything[-10:]
+    assert not any(some[:-10])
+
+
+def test_fifty_runs_of_two_thousand_images_stay_small(tmp_path: Path) -> None:
+    for split in range(10):
+        for ablation in ("full", "no_gate", "image_only", "saliency_only", "no_guidance"):
+            make_run(tmp_path, "livec", ablation=ablation, split=split, contents=10_000)
+    start = time.process_time()
+    results = read_results([tmp_path])
+    assert {len(result.table) for result in results} == {2000}
+    text = page(results, Evidence(2), [], ImageFinder(results))
+    assert len(text) < 6e6
+    assert time.process_time() - start < 30
