@@ -27,7 +27,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_data_and_model_file_is_used_by_a_run() -> None:
-    used = {CONFIGS / "base.yaml", *(CONFIGS / "ablation").glob("*.yaml")}
+    used = {CONFIGS / "base.yaml", CONFIGS / "cpu.yaml", *(CONFIGS / "ablation").glob("*.yaml")}
     for file in (CONFIGS / "train").glob("*.yaml"):
         used.add(file)
         used |= {(file.parent / name).resolve() for name in re.findall(r"^\w+: (\.\./\S+)$", file.read_text(), re.MULTILINE)}
@@ -44,6 +44,14 @@ def test_every_model_file_stands_in_for_another(model: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("benchmark", TRAIN)
 def test_every_run_file_runs(benchmark: str, tmp_path: Path) -> None:
     assert main(["fit", *words(tmp_path, benchmark), "--trainer.fast_dev_run", "true"]) == 0
+
+
+def test_the_overlay_for_machines_without_a_gpu_runs(tmp_path: Path) -> None:
+    tiny = ["-c", str(tmp_path / "tiny.yaml"), "--model.init_args.network.init_args.same_padding", "false"]
+    args = words(tmp_path, "livec", "-c", str(CONFIGS / "cpu.yaml"), *tiny, epochs=1)
+    assert main(["fit", *args]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "scores" / "livec-test.csv").exists()
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)
