@@ -122,7 +122,7 @@ def test_equal_attention_makes_two_equal_streams() -> None:
 
 
 def test_frozen_means_evaluation_and_no_gradient() -> None:
-    network = build(frozen="saliency").train()
+    network = build(frozen="saliency")  # as built: Lightning trains in the modes that it finds
     assert network.saliency_branch is not None
     assert network.image_branch is not None
     assert not any(module.training for module in network.saliency_branch.modules())
@@ -133,7 +133,7 @@ def test_frozen_means_evaluation_and_no_gradient() -> None:
 
 
 def test_frozen_statistics_stay_while_weights_learn() -> None:
-    network = build(frozen_statistics=True).train()
+    network = build(frozen_statistics=True)
     before = {name: value.clone() for name, value in network.image_branch.named_buffers()}  # type: ignore[union-attr]
     network(*pictures()).sum().backward()
     assert all(torch.equal(value, before[name]) for name, value in network.image_branch.named_buffers())  # type: ignore[union-attr]

@@ -64,6 +64,7 @@ class Trunk(nn.Module):
         self.std: Tensor
         if frozen:
             self.requires_grad_(False)
+        self.train()  # Lightning trains in the modes that it finds, so what is frozen must say so from the start
 
     @property
     def staged(self) -> bool:
