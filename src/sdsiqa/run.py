@@ -39,6 +39,8 @@ class RunSettings:
         group: Runs that belong together on a dashboard, such as the cells of one experiment.
         job_type: Kind of run on a dashboard.
         tags: Words to filter by on a dashboard.
+        method: What tables call the method.
+        ablation: What tables call the variant of the method; `full` leaves nothing out.
     """
 
     name: str = "run"
@@ -47,6 +49,29 @@ class RunSettings:
     group: str | None = None
     job_type: str = "train"
     tags: list[str] = dataclasses.field(default_factory=list)
+    method: str = "sdsiqa"
+    ablation: str = "full"
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what decides the result of a run.
+
+    Args:
+        config: The resolved configuration as plain values.
+
+    Returns:
+        What is left without places, display and the spread of work.
+    """
+    kept = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
+    kept["data"] = {
+        name: _without_root(value) for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA
+    }
+    kept["trainer"] = {
+        name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
+    }
+    # averaging weights is a callback, and it decides; so may any other that a configuration adds
+    kept["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
+    return kept
 
 
 def fingerprint(config: Mapping[str, Any]) -> str:
@@ -58,16 +83,7 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     Returns:
         Eight hexadecimal digits.
     """
-    decisive = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
-    decisive["data"] = {
-        name: _without_root(value) for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA
-    }
-    decisive["trainer"] = {
-        name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
-    }
-    # averaging weights is a callback, and it decides; so may any other that a configuration adds
-    decisive["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
-    return _hash(decisive)[:8]
+    return hash_of(decisive(config))[:8]
 
 
 class RunFolder:
@@ -195,6 +211,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def hash_of(content: Mapping[str, Any]) -> str:
+    """Hash plain values, whatever their order; 64 hexadecimal digits.
+
+    Args:
+        content: Values by name.
+    """
+    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True, default=str).encode()).hexdigest()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
@@ -211,7 +236,3 @@ def _without_root(value: Any) -> Any:
         arguments = {name: item for name, item in value["init_args"].items() if name != "root"}
         return {**value, "init_args": arguments}
     return value
-
-
-def _hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True, default=str).encode()).hexdigest()

@@ -1,5 +1,6 @@
 """What a run stands on: code, versions, machine."""
 
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -21,16 +22,40 @@ PACKAGES = (
 """Packages whose versions a result depends on."""
 
 
+# none of these changes a score; a new module counts until it is named here
+_UNDECISIVE = frozenset(
+    {
+        "__main__", "cell_lock", "cell_runner", "cells", "cli", "dashboard", "errors", "experiment", "grid", "grid_board",
+        "planning", "plots", "report", "resolve", "score_images", "significance", "surroundings", "sync", "tracking",
+    }
+)  # fmt: skip
+
+
 def surroundings() -> dict[str, Any]:
     """Describe what a run stands on: code, versions, machine."""
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "git": _git(),
+        "code_version": code_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "host": platform.node(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
+
+
+def code_version() -> str:
+    """Hash the sources of sdsiqa on which a score can depend; 16 hexadecimal digits.
+
+    What lists, shows, uploads or schedules is left out, so that a better figure makes no result stale.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        name = file.relative_to(package)
+        if name.parts[0].removesuffix(".py") not in _UNDECISIVE:
+            digest.update(f"{name.as_posix()}\n".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _git() -> dict[str, Any]:
