@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
@@ -32,6 +32,27 @@ class QualityCLI(LightningCLI):
     folder: RunFolder
     plain: dict[str, Any]
 
+    @classmethod
+    def start(cls, args: list[str] | None) -> Self:
+        """Parse and do what a command line says.
+
+        Args:
+            args: Words after `sdsiqa`; none takes the process's own.
+        """
+        return cls(
+            QualityTask,
+            QualityDataModule,
+            parser_class=StrictParser,
+            subclass_mode_model=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()}
+            | {"parser_mode": "omegaconf+"},
+            args=args,
+        )
+
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The verbs, with what the command line does not set."""
@@ -49,7 +70,7 @@ class QualityCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Find the run's folder, and the checkpoint to go on from or to evaluate."""
         config = self.config[self.subcommand]
-        self.plain = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
+        self.plain = self.to_plain(config)
         settings = self.plain["run"]
         path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{fingerprint(self.plain)}")
         self.plain["run"]["folder"] = str(path)
@@ -59,6 +80,10 @@ class QualityCLI(LightningCLI):
             self._prepare_fit(config)
         else:
             self._choose_checkpoint(config)
+
+    def to_plain(self, config: Namespace) -> dict[str, Any]:
+        """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
+        return dict(yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True)))
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
@@ -160,19 +185,7 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa`; none takes the process's own.
     """
     try:
-        QualityCLI(
-            QualityTask,
-            QualityDataModule,
-            parser_class=StrictParser,
-            subclass_mode_model=True,
-            save_config_callback=None,
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()}
-            | {"parser_mode": "omegaconf+"},
-            args=args,
-        )
+        QualityCLI.start(args)
     except BaseException:
         tracking.close(exit_code=1)
         raise
