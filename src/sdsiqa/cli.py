@@ -13,6 +13,7 @@ TOOLS = {
     "score": ("sdsiqa.score_images", "Score image files with a checkpoint."),
     "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
     "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
+    "grid": ("sdsiqa.grid", "Run an experiment: many runs, resumable, with a report at the end."),
     "report": ("sdsiqa.report", "Make tables, figures and a page from the scores of finished runs."),
 }
 

@@ -8,6 +8,7 @@ SdsiqaError
 ├── ImageError              (ValueError)         which file, and why it cannot be used
 ├── MapNotFoundError        (FileNotFoundError)  which saliency map, and the command that makes it
 ├── RunMismatchError        (ValueError)         which setting differs from the run folder's, and the way out
+├── ExperimentError         (ValueError)         which key of which experiment, and what it may be
 ├── CheckpointError         (ValueError)         which file, what is wrong with it, and the way out
 ├── WeightsNotFoundError    (FileNotFoundError)  which file, and the command that makes it
 └── MissingExtraError       (ImportError)        which optional package, and the install line
@@ -41,6 +42,10 @@ class MapNotFoundError(SdsiqaError, FileNotFoundError):
 
 class RunMismatchError(SdsiqaError, ValueError):
     """A run folder belongs to another configuration or to other data."""
+
+
+class ExperimentError(SdsiqaError, ValueError):
+    """A file of an experiment does not say what it has to, or its cells cannot be run."""
 
 
 class CheckpointError(SdsiqaError, ValueError):

@@ -1,0 +1,195 @@
+"""An experiment: a short file that says which runs answer a question."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sdsiqa.errors import ExperimentError
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One combination of an experiment's axes.
+
+    Args:
+        index: Its place in the whole experiment, from 0; what a job array counts.
+        name: `benchmark-method-ablation-split-seed`.
+        benchmark: Name on the axis of benchmarks.
+        method: Name on the axis of methods.
+        ablation: Name on the axis of ablations.
+        split: Number of the split, or `official`.
+        seed: Seed of the run.
+        words: Words for `sdsiqa fit`, without those that name the run.
+    """
+
+    index: int
+    name: str
+    benchmark: str
+    method: str
+    ablation: str
+    split: int | str
+    seed: int
+    words: tuple[str, ...]
+
+    def matches(self, pattern: str) -> bool:
+        """Say whether a pattern picks it.
+
+        Args:
+            pattern: A part of the name, in which `*` and `?` stand for anything.
+        """
+        return fnmatchcase(self.name, f"*{pattern}*")
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """Benchmarks × methods × ablations × splits × seeds, as a file declares them.
+
+    Paths in the file are relative to it. A file with `extends` takes over what another one says, `group` excepted, and
+    replaces what it says itself.
+
+    Args:
+        name: The file's name without its ending.
+        group: Folder below `runs/`, and group on a dashboard. Experiments with one group share their runs: the scatter
+            plots of a table need no training of their own.
+        benchmarks: Run file (as in `configs/train/`) by name.
+        methods: Model file (as in `configs/model/`) by name; null leaves the one of the run file.
+        ablations: Files laid over the run, by name.
+        splits: Numbers of splits, or `official`.
+        seeds: Seeds of runs.
+        settings: Options that every run gets, such as `trainer.max_epochs: 2`.
+        tests: Data file (as in `configs/data/`) of another benchmark by name: all its images are scored after training.
+        baseline: Name of the ablation or method that tables compare with.
+    """
+
+    name: str
+    group: str
+    benchmarks: Mapping[str, Path]
+    methods: Mapping[str, Path | None]
+    ablations: Mapping[str, tuple[Path, ...]]
+    splits: tuple[int | str, ...]
+    seeds: tuple[int, ...]
+    settings: Mapping[str, Any]
+    tests: Mapping[str, Path]
+    baseline: str | None
+
+    @classmethod
+    def load(cls, file: Path, benchmarks: Mapping[str, Path] | None = None) -> "Experiment":
+        """Read an experiment.
+
+        Args:
+            file: The file.
+            benchmarks: Run files by name that replace the file's own.
+
+        Raises:
+            ExperimentError: There is no such file, or it says something unknown.
+        """
+        content = _read(file, ())
+        if benchmarks:
+            content["benchmarks"] = dict(benchmarks)
+        if not content.get("benchmarks"):
+            raise ExperimentError(f"{file} names no benchmarks; add `benchmarks: {{demo: ../configs/train/demo.yaml}}`")
+        return cls(
+            name=file.stem,
+            group=str(content.get("group") or file.stem),
+            benchmarks=content["benchmarks"],
+            methods=content.get("methods") or {"sdsiqa": None},
+            ablations=content.get("ablations") or {"full": ()},
+            splits=tuple(content.get("splits") or (0,)),
+            seeds=tuple(content.get("seeds") or (0,)),
+            settings=content.get("settings") or {},
+            tests=content.get("tests") or {},
+            baseline=content.get("baseline"),
+        )
+
+    def variants(self) -> list[Variant]:
+        """List what there is to run: every split of one variant before the next seed, benchmark by benchmark."""
+        axes = itertools.product(self.benchmarks, self.methods, self.ablations, self.seeds, self.splits)
+        found = []
+        for index, (benchmark, method, ablation, seed, split) in enumerate(axes):
+            model = self.methods[method]
+            overlays = [word for overlay in self.ablations[ablation] for word in ("-c", str(overlay))]
+            words = [
+                *("-c", str(self.benchmarks[benchmark])),
+                *(("--model", str(model)) if model else ()),
+                *overlays,
+                *(word for key, value in self.settings.items() for word in (f"--{key}", _word(value))),
+                *("--data.split", str(split), "--seed_everything", str(seed)),
+            ]
+            name = f"{benchmark}-{method}-{ablation}-{split}-{seed}"
+            found.append(Variant(index, name, benchmark, method, ablation, split, seed, tuple(words)))
+        return found
+
+
+_KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.name != "name")
+_PATHS = ("benchmarks", "methods", "tests")
+
+
+def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Read a file and those that it extends, and make their paths relative to here."""
+    if not file.is_file():
+        raise ExperimentError(f"{file} does not exist; `experiments/README.md` lists the experiments")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ExperimentError(f"{file} is no YAML file: {error}") from error
+    if not isinstance(content, dict):
+        raise ExperimentError(f"{file} holds {type(content).__name__}; expected keys such as benchmarks and splits")
+    base = content.pop("extends", None)
+    for key in content:
+        if key not in _KEYS:
+            near = get_close_matches(str(key), _KEYS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected some of extends, {', '.join(_KEYS)}"
+            raise ExperimentError(f"{file}: there is no {key!r}; {hint}")
+    _check(file, content)
+    for key in _PATHS:
+        if key in content:
+            content[key] = {str(name): _beside(file, path) for name, path in (content[key] or {}).items()}
+    if "ablations" in content:
+        content["ablations"] = {
+            str(name): tuple(_beside(file, overlay) for overlay in overlays or ())
+            for name, overlays in (content["ablations"] or {}).items()
+        }
+    if base is None:
+        return content
+    other = file.parent / str(base)
+    if other.resolve() in seen:
+        raise ExperimentError(f"{file} extends {base}, which extends it; one of them has to stand alone")
+    inherited = _read(other, (*seen, file.resolve()))
+    inherited.pop("group", None)  # sharing runs is said, never inherited
+    return {**inherited, **content}
+
+
+def _check(file: Path, content: Mapping[str, Any]) -> None:
+    for key, kind, example in (
+        *((key, dict, "{name: file}") for key in ("benchmarks", "methods", "ablations", "settings", "tests")),
+        *((key, list, "[0, 1]") for key in ("splits", "seeds")),
+        *((key, str, "a name") for key in ("group", "baseline")),
+    ):
+        if content.get(key) is not None and not isinstance(content[key], kind):
+            raise ExperimentError(f"{file}: {key} is {content[key]!r}; expected {example}")
+    for name, overlays in (content.get("ablations") or {}).items():
+        if overlays is not None and not isinstance(overlays, list):
+            raise ExperimentError(f"{file}: ablations.{name} is {overlays!r}; expected a list of files, such as [no_gate.yaml]")
+
+
+def _beside(file: Path, path: str | None) -> Path | None:
+    """Give a path that the file says, relative to the working folder where that is shorter."""
+    if path is None:
+        return None
+    full = (file.parent / path).resolve()
+    if not full.is_file():
+        raise ExperimentError(f"{file} names {path!r}, and {full} does not exist; paths are relative to the experiment's file")
+    here = Path.cwd()
+    return full.relative_to(here) if full.is_relative_to(here) else full
+
+
+def _word(value: Any) -> str:
+    """Write a value as one word of a command line."""
+    return value if isinstance(value, str) else json.dumps(value)

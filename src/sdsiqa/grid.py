@@ -1,0 +1,239 @@
+"""`sdsiqa grid`: run the cells of an experiment here, skip what is done, end with its tables."""
+
+import argparse
+import os
+import queue
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from sdsiqa import report
+from sdsiqa.cell_lock import CellLock
+from sdsiqa.cell_runner import run_cell
+from sdsiqa.cells import Cell, State
+from sdsiqa.errors import ExperimentError
+from sdsiqa.experiment import Experiment
+from sdsiqa.grid_board import Board
+from sdsiqa.planning import plan
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run an experiment.
+
+    Args:
+        args: Words after `sdsiqa grid`; none takes the process's own.
+
+    Returns:
+        0 if every cell that was asked for is done, 1 if some failed or cannot be run, 130 if interrupted.
+    """
+    options = _parser().parse_args(args)
+    console = Console()
+    experiment = Experiment.load(options.experiment, _benchmarks(options.benchmark))
+    variants = [
+        variant
+        for variant in experiment.variants()
+        if (options.only is None or variant.matches(options.only)) and (options.cell is None or variant.index == options.cell)
+    ]
+    if not variants:
+        known = ", ".join(variant.name for variant in experiment.variants()[:3])
+        raise ExperimentError(f"{experiment.name} has no such cell; its {len(experiment.variants())} cells are {known}, …")
+    with console.status(f"planning {len(variants)} cells"):
+        cells, gpus = plan(experiment, options.root, variants)
+    if options.dry_run:
+        _list(console, cells)
+        return 0
+    _refuse_stale(cells)
+    states = run_all(cells, environments(options.jobs, gpus, os.environ), console, options.retry_failed)
+    done = [cell for cell in cells if states[cell.name] is State.DONE]
+    if any(state is State.INTERRUPTED for state in states.values()):
+        console.print("interrupted; the same command goes on from here")
+        return 130
+    if done and options.cell is None:
+        out = options.out or options.root / experiment.group / "report" / experiment.name
+        _report(console, done, len(cells), out, experiment.baseline)
+    return 0 if len(done) == len(cells) else 1
+
+
+def environments(jobs: int | None, gpus: int, environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Share out devices and threads: the variables of each process that runs at a time.
+
+    Args:
+        jobs: Cells at a time; none takes one per GPU, or one where there is no GPU.
+        gpus: Number of GPUs that are visible here.
+        environ: The variables here.
+
+    Returns:
+        Variables per process; on GPUs one device each.
+
+    Raises:
+        ExperimentError: More cells at a time are asked for than there are GPUs.
+    """
+    if jobs is not None and jobs < 1:
+        raise ExperimentError(f"--jobs is {jobs}; expected 1 or more")
+    if gpus and jobs is not None and jobs > gpus:
+        raise ExperimentError(
+            f"--jobs is {jobs} and there are {gpus} GPUs, one for each cell; ask for at most {gpus}, or set "
+            "CUDA_VISIBLE_DEVICES='' to run on the CPU"
+        )
+    count = jobs or gpus or 1
+    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    visible = environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(number) for number in range(gpus)]
+    shared = []
+    for place in range(count):
+        # a smaller number that somebody has set is kept
+        capped = {
+            name: str(min(threads, int(environ[name]) if environ.get(name, "").isdigit() else threads)) for name in _THREADS
+        }
+        device = {"CUDA_VISIBLE_DEVICES": names[place].strip()} if gpus else {}
+        shared.append({**environ, **capped, **device})
+    return shared
+
+
+def run_all(
+    cells: Sequence[Cell], environments: Sequence[Mapping[str, str]], console: Console, retry_failed: bool = False
+) -> dict[str, State]:
+    """Run cells until each is done or has failed; Ctrl-C and SIGTERM let those that run save themselves, then stop.
+
+    Args:
+        cells: The cells.
+        environments: Variables per process that runs at a time.
+        console: Where to show how it goes.
+        retry_failed: Also run cells that failed before.
+
+    Returns:
+        What became of each cell, by name; `INTERRUPTED` for all that Ctrl-C left undone.
+    """
+    states = {cell.name: cell.state for cell in cells}
+    wanted = {State.NEW, State.INTERRUPTED, State.RUNNING} | ({State.FAILED} if retry_failed else set())
+    todo = sorted((cell for cell in cells if states[cell.name] in wanted), key=_order)
+    stop = threading.Event()
+    free: queue.SimpleQueue[Mapping[str, str]] = queue.SimpleQueue()
+    for environment in environments:
+        free.put(environment)
+    board = Board(cells, states, len(environments), console)
+
+    def work(cell: Cell) -> State:
+        environment = free.get()
+        try:
+            while not stop.is_set():
+                board.change(cell, State.RUNNING)
+                state = run_cell(cell, environment, stop)
+                if state is not State.RUNNING:
+                    return state
+                stop.wait(2)  # another process has it; its end is awaited here, so that no more run at a time than asked for
+            return State.INTERRUPTED
+        finally:
+            free.put(environment)
+
+    with _Interrupt(stop), board, ThreadPoolExecutor(len(environments)) as pool:
+        running = {pool.submit(work, cell): cell for cell in todo}
+        while running:
+            for future in [future for future in running if future.done()]:
+                board.change(running.pop(future), future.result())
+            board.show()
+            time.sleep(0.2)
+    return board.states
+
+
+class _Interrupt:
+    """While it lasts, Ctrl-C and SIGTERM set an event."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+
+    def __enter__(self) -> None:
+        self.before = {number: signal.signal(number, self._set) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *args: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _set(self, number: int, frame: FrameType | None) -> None:
+        self.stop.set()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sdsiqa grid",
+        description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. What is done is skipped, "
+        "what was interrupted goes on, and the end is a report.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="file as in experiments/")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the cells, how far they are, and their commands; run nothing"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="cells at a time; one per GPU, or one, if not given")
+    parser.add_argument("--only", metavar="PATTERN", help="only cells with this in their name; * and ? stand for anything")
+    parser.add_argument("--retry-failed", action="store_true", help="also run cells that failed before")
+    parser.add_argument("--cell", type=int, metavar="INDEX", help="one cell by its number, as a job array counts; no report")
+    parser.add_argument(
+        "--benchmark",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        default=[],
+        help="run file, such as configs/train/livec.yaml, in place of the experiment's benchmarks; may be repeated",
+    )
+    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of all runs (default: runs)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: beside the runs)")
+    return parser
+
+
+def _benchmarks(files: Sequence[Path]) -> dict[str, Path]:
+    for file in files:
+        if not file.is_file():
+            raise ExperimentError(f"--benchmark {file} does not exist; name a run file, such as configs/train/livec.yaml")
+    return {file.stem: file for file in files}
+
+
+def _order(cell: Cell) -> tuple[int, int]:
+    """Sort: cells that somebody runs on this machine first, for they use it; those that others run elsewhere last."""
+    holder = CellLock(cell.folder).holder
+    if holder is None:
+        return 1, cell.variant.index
+    return (0 if holder.get("host") == os.uname().nodename else 2), cell.variant.index
+
+
+def _refuse_stale(cells: Sequence[Cell]) -> None:
+    """Let no table mix results of two codes, configurations or versions of the data."""
+    stale = [(cell, other) for cell in cells for other in cell.stale]
+    if stale:
+        told = "\n".join(f"{other}\n  " + "\n  ".join(cell.difference(other)) for cell, other in stale)
+        raise ExperimentError(
+            f"{len(stale)} cells were made from something else than they would be now (folder's → now):\n{told}\n"
+            "go back to what they were made from, remove these folders, or give --root another folder"
+        )
+
+
+def _list(console: Console, cells: Sequence[Cell]) -> None:
+    for cell in cells:
+        console.print(f"{cell.variant.index:>4}  {cell.state:<12}{cell.name}", style="bold", highlight=False)
+        for other in cell.stale:
+            console.print(f"      {other} was made from something else:", highlight=False)
+            for line in cell.difference(other):
+                console.print(f"        {line}", highlight=False, soft_wrap=True)
+        why = cell.blocked or (f"failed: {cell.failure['said']} ({cell.log})" if cell.failure else "")
+        if why:
+            console.print(f"      {why}", highlight=False, soft_wrap=True, markup=False)
+        if not cell.blocked:
+            console.print(f"      {shlex.join(['sdsiqa', 'fit', *cell.argv])}", highlight=False, soft_wrap=True, markup=False)
+    counts = ", ".join(
+        f"{sum(cell.state is state for cell in cells)} {state}" for state in State if any(c.state is state for c in cells)
+    )
+    console.print(f"{len(cells)} cells: {counts}", highlight=False)
+
+
+def _report(console: Console, done: Sequence[Cell], total: int, out: Path, baseline: str | None) -> None:
+    report.write([cell.folder for cell in done], out, baseline)
+    console.print(f"from {len(done)} of {total} cells: {out / 'report.md'}, {out / 'report.html'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,181 @@
+"""A grid runs each cell once, whatever kills it on the way, and mixes no results."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from fakes import write_fake
+from runs import CONFIGS, QUICK, TINY
+from sdsiqa import planning
+from sdsiqa.cell_lock import CellLock
+from sdsiqa.cell_runner import run_cell
+from sdsiqa.cells import Cell, State
+from sdsiqa.cli import main
+from sdsiqa.errors import ExperimentError
+from sdsiqa.experiment import Experiment
+from sdsiqa.grid import environments
+from sdsiqa.grid_board import Board
+from sdsiqa.resolve import resolve
+from sdsiqa.run import RunFolder
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    # torch is loaded here, so no process is needed to keep it away
+    monkeypatch.setattr(planning, "_resolve", lambda jobs: {"gpus": 0, "runs": [asdict(answer) for answer in resolve(jobs)]})
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Path:
+    """Two cells on a fake benchmark: one that works and is tested on another benchmark, one whose weights are missing."""
+    for name in ("livec", "bid"):
+        write_fake(name, tmp_path / "data" / name)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "broken.yaml").write_text(TINY.replace("weights: null", f"weights: {tmp_path}/nowhere.safetensors"))
+    (tmp_path / "bid.yaml").write_text(
+        f"benchmark: {{class_path: sdsiqa.benchmarks.BID, init_args: {{root: {tmp_path}/data/bid}}}}\nsplit: 5\ncrop: 999\n"
+    )
+    options = {key.removeprefix("--"): value for key, value in zip(QUICK[::2], QUICK[1::2], strict=True) if "enable" not in key}
+    settings = {**options, "data.benchmark.init_args.root": str(tmp_path / "data" / "livec"), "trainer.max_epochs": 3}
+    file = tmp_path / "try.yaml"
+    file.write_text(
+        f"benchmarks: {{livec: {CONFIGS}/train/livec.yaml}}\nablations: {{full: [tiny.yaml], broken: [broken.yaml]}}\n"
+        f"tests: {{bid: bid.yaml}}\nsettings: {json.dumps(settings)}\n"
+    )
+    return file
+
+
+def cells_of(file: Path) -> list[Cell]:
+    return planning.plan(Experiment.load(file), file.parent / "runs")[0]
+
+
+def starts(cell: Cell) -> list[str]:
+    """What was run in a cell, in order."""
+    return [line.split()[2] for line in cell.log.read_text().splitlines() if line.startswith("$ sdsiqa ")]
+
+
+def wait_for(what: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 120
+    while not what():
+        assert time.monotonic() < deadline, "nothing happened for two minutes"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_killed_grid_goes_on_and_runs_nothing_twice(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["grid", str(experiment), "--root", str(experiment.parent / "runs")]
+    full, broken = cells_of(experiment)
+    assert [full.state, broken.state] == [State.NEW, State.NEW]
+    killed = subprocess.Popen([sys.executable, "-m", "sdsiqa", *words, "--only", "full"], start_new_session=True)
+    wait_for((full.folder / "config.yaml").exists)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    # the training outlives its launcher and keeps the folder; the next grid waits for it
+    assert full.state is State.RUNNING
+    assert run_cell(full, os.environ) is State.RUNNING
+    assert main(words) == 1
+    assert [full.state, broken.state] == [State.DONE, State.FAILED]
+    assert starts(full) == ["fit", "test"]
+    assert starts(broken) == ["fit"]
+    assert len((full.folder / "scores" / "bid-all.csv").read_text().splitlines()) == 21
+    said = capsys.readouterr().out
+    assert "nowhere.safetensors" in said.replace("\n", "")
+    assert str(broken.log) in said.replace("\n", "")
+    assert "livec-sdsiqa-full" in (experiment.parent / "runs" / "try" / "report" / "try" / "report.md").read_text()
+
+    assert main(words) == 1
+    assert starts(full) == ["fit", "test"]
+    assert starts(broken) == ["fit"]
+    assert main([*words, "--retry-failed", "--only", "broken"]) == 1
+    assert starts(broken) == ["fit", "fit"]
+
+    record = RunFolder(full.folder).record
+    assert {name: record[name] for name in full.facts} == full.facts
+    experiment.write_text(experiment.read_text().replace('"trainer.max_epochs": 3', '"trainer.max_epochs": 4'))
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert f"1 cells were made from something else than they would be now (folder's → now):\n{full.folder}" in said
+    assert "trainer.max_epochs: 3 → 4" in said
+    assert f"hash: {full.facts['hash']} → " in said
+    assert starts(full) == ["fit", "test"]
+
+
+def test_a_cell_runs_once_and_only_as_planned(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = cells_of(experiment)[0]
+    lock = CellLock(cell.folder)
+    assert lock.holder is None
+    assert lock.acquire()
+    assert not CellLock(cell.folder).acquire()
+    assert CellLock(cell.folder).holder == {"host": os.uname().nodename, "pid": os.getpid()}
+    assert run_cell(cell, os.environ) is State.RUNNING
+    lock.release()
+    monkeypatch.setattr("sdsiqa.cell_runner.code_version", lambda: "another")
+    with pytest.raises(ExperimentError, match="the code of sdsiqa has changed since this was planned"):
+        run_cell(cell, os.environ)
+
+
+def test_a_stopped_cell_is_interrupted_and_not_failed(experiment: Path) -> None:
+    cell, stop = cells_of(experiment)[0], threading.Event()
+    stop.set()
+    assert run_cell(cell, os.environ, stop) is State.INTERRUPTED
+    assert not cell.failure
+    assert cell.state is State.NEW  # it had not begun to train
+
+
+def test_data_that_are_not_here_block_a_cell_and_not_the_list(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    experiment.write_text(experiment.read_text().replace("/data/livec", "/data/elsewhere"))
+    assert main(["grid", str(experiment), "--dry-run", "--root", str(experiment.parent / "runs")]) == 0
+    said = capsys.readouterr().out
+    assert "2 cells: 2 blocked" in said
+    assert "/data/elsewhere does not exist" in said
+    with pytest.raises(ExperimentError, match=r"livec-sdsiqa-full-0-0: .*elsewhere does not exist"):
+        run_cell(cells_of(experiment)[0], os.environ)
+
+
+def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    here = {"PATH": "/bin", "MKL_NUM_THREADS": "1"}
+    (alone,) = environments(None, 0, here)
+    assert alone == {"PATH": "/bin", "OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "8"}
+    assert [one["OMP_NUM_THREADS"] for one in environments(3, 0, here)] == ["2", "2", "2"]
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(None, 2, here)] == ["0", "1"]
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(2, 3, {"CUDA_VISIBLE_DEVICES": "4, 6,7"})] == ["4", "6"]
+    with pytest.raises(ExperimentError, match="--jobs is 3 and there are 2 GPUs, one for each cell; ask for at most 2"):
+        environments(3, 2, here)
+    with pytest.raises(ExperimentError, match="--jobs is 0; expected 1 or more"):
+        environments(0, 0, here)
+
+
+def test_the_board_counts_and_guesses_what_is_left(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = cells = cells_of(experiment)
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr("sdsiqa.grid_board.time.monotonic", lambda: float(next(clock)))
+    console = Console(record=True, force_terminal=False, width=100)
+    with Board(cells, {cell.name: State.NEW for cell in cells}, 1, console) as board:
+        assert board.left() is None
+        board.change(first, State.RUNNING)
+        first.folder.mkdir(parents=True)
+        (first.folder / "metrics.csv").write_text("epoch\n0\n1\n")  # two of three epochs in 20 seconds, four to go
+        assert board.left() == 40
+        board.change(first, State.DONE)
+        board.change(second, State.BLOCKED)
+    said = console.export_text()
+    assert "2 cells: 2 new" in said
+    assert "running     livec-sdsiqa-full-0-0" in said
+    assert "done        livec-sdsiqa-full-0-0 after 20 s" in said
+    assert "2 cells: 1 done · 1 blocked" in said
