@@ -9,19 +9,32 @@ from typing import Any
 
 import pytest
 
-from runs import fit
-from sdsiqa.run import RunFolder
+from runs import fit, words
+from sdsiqa import tracking
+from sdsiqa.cli import main
+from sdsiqa.run import RunFolder, RunSettings
 
 pytestmark = pytest.mark.filterwarnings("default")
 
 
+FLAT = ("benchmark", "split", "seed", "saliency", "method", "ablation", "network", "backbone")
+
+
 def records(folder: Path) -> list[dict[str, Any]]:
     """Read an offline run back with W&B's own tool."""
-    (file,) = (folder / "wandb").glob("offline-run-*/*.wandb")
     tool = shutil.which("wandb", path=str(Path(sys.executable).parent))
     assert tool is not None
-    done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    found = []
+    for file in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
+        done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=True)
+        found += [json.loads(line) for line in done.stdout.splitlines()]
+    return found
+
+
+def artifacts(folder: Path) -> list[dict[str, Any]]:
+    """Artifacts of an offline run, without those that W&B makes of tables by itself."""
+    found = [record["artifact"] for record in records(folder) if record["type"] == "artifact"]
+    return [artifact for artifact in found if artifact["type"] != "run_table"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDSIQA_TEST_SUBSET", "1")
         patch.setenv("WANDB_MODE", "offline")
-        more = ["--run.group", "ablation", "--run.job_type", "cell", "--run.tags", '["quick", "tiny"]']
+        more = ["--run.group", "ablation", "--run.job_type", "cell", "--run.tags", '["quick", "tiny"]', "--run.ablation", "bare"]
         return fit(tmp_path_factory.mktemp("wandb"), *more, benchmark="live")
 
 
@@ -38,27 +51,81 @@ def test_an_offline_run_holds_everything(run: Path) -> None:
     text = json.dumps(found)
     begun = [record["run"] for record in found if record["type"] == "run"]
     assert len({entry["run_id"] for entry in begun}) == 1
-    assert begun[0]["run_id"] == run.name
+    assert begun[0]["run_id"] == f"ablation-{run.name}"
     assert begun[0]["run_group"] == "ablation"
     assert begun[0]["job_type"] == "cell"
     assert set(begun[0]["tags"]) == {"quick", "tiny"}
     config = begun[0]["config"]["update"]
-    assert {name: config[name] for name in ("benchmark", "split", "seed", "saliency", "method", "backbone")} == {
+    assert {name: config[name] for name in FLAT} == {
         "benchmark": "live",
         "split": 0,
         "seed": 0,
         "saliency": "SDSP",
-        "method": "SDSIQA",
+        "method": "sdsiqa",
+        "ablation": "bare",
+        "network": "SDSIQA",
         "backbone": "test_resnet",
     }
     assert config["model"]["init_args"]["network"]["init_args"]["gate"] == "gct"
     record = RunFolder(run).record
     for value in (record["split_hash"], record["data_version"], record["git"]["commit"]):
         assert value in text
-    for key in ("val/srcc", "train/loss_epoch", "train/lr", "figures/scatter", "figures/panel", "scores/live-test"):
+    for key in (
+        "val/srcc",
+        "train/loss_epoch",
+        "train/lr",
+        "figures/scatter",
+        "figures/panel",
+        "scores/live-test",
+        "distortions/live-test",
+    ):
         assert key in text, key
     media = {file.suffixes[-1] for file in (run / "wandb").rglob("media/**/*") if file.is_file()}
     assert media == {".png", ".json"}
+
+
+def test_scores_and_weights_go_up_with_what_they_stand_on(run: Path) -> None:
+    found = {artifact["type"]: artifact for artifact in artifacts(run)}
+    assert set(found) == {"dataset", "scores", "model"}
+    version = RunFolder(run).record["data_version"]
+    assert found["dataset"]["name"] == "live"
+    assert set(found["dataset"]["aliases"]) == {"latest", version}
+    assert found["dataset"]["use_after_commit"] is True  # an input of the run, the others are its outputs
+    assert not found["scores"].get("use_after_commit")
+    assert set(found["model"]["aliases"]) == {"latest", "best"}
+    places = {entry["path"]: entry["local_path"] for kind in ("scores", "model") for entry in found[kind]["manifest"]["contents"]}
+    assert places == {
+        "live-test.csv": str(run / "scores" / "live-test.csv"),
+        "split.json": str(run / "split.json"),
+        "best.ckpt": str(run / "checkpoints" / "best.ckpt"),
+    }
+
+
+def test_a_test_on_another_benchmark_leaves_what_the_training_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    folder = fit(tmp_path, "--wandb.checkpoints", "false", epochs=1)
+    other = words(tmp_path, "bid")
+    root = other[other.index("--data.benchmark.init_args.root") + 1]
+    more = ["--data.benchmark.class_path", "sdsiqa.benchmarks.BID", "--data.benchmark.init_args.root", root]
+    assert main(["test", "-c", str(folder / "config.yaml"), *more, "--data.test_on", "all"]) == 0
+    found = records(folder)
+    begun = [record["run"] for record in found if record["type"] == "run"]
+    assert {entry["run_id"] for entry in begun} == {folder.name}
+    assert "bid-all/srcc" in json.dumps(found)
+    told = [update for entry in begun for update in [(entry.get("config") or {}).get("update") or {}] if "benchmark" in update]
+    assert [update["benchmark"] for update in told] == ["livec"]
+    assert [artifact["type"] for artifact in artifacts(folder)] == ["dataset", "scores", "scores"]
+
+
+def test_a_run_of_a_sweep_has_the_name_that_its_agent_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    logger = tracking.open_logger(tracking.WandbSettings(), RunSettings(), tmp_path)
+    assert logger is not None
+    tracking.close()
+    assert logger.experiment.id == "abc123"
 
 
 def test_without_wandb_the_run_folder_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import lightning
 import numpy as np
+import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
@@ -143,6 +144,8 @@ class WriteScores(EpochScores):
         file = folder_of(trainer) / "scores" / f"{part_key(trainer)}.csv"
         write_scores(file, table)
         tracking.log_table(trainer.loggers, f"scores/{part_key(trainer)}", table)
+        if table["distortion"].nunique() > 1:
+            tracking.log_table(trainer.loggers, f"distortions/{part_key(trainer)}", _by_distortion(table))
 
 
 class LogScatter(EpochScores):
@@ -203,6 +206,17 @@ class LogPanel(EpochScores):
         file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
         plots.save(plots.panels(rows), file, pdf=True)
         tracking.log_figure(trainer.loggers, "figures/panel", file)
+
+
+def _by_distortion(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the figures of each distortion, a row each; NaN where there are too few images for one."""
+    rows = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", metrics.AgreementWarning)
+        for name, part in table.groupby("distortion", sort=True):
+            figures = metrics.agreement(part["score"].to_numpy(), part["quality"].to_numpy())
+            rows.append({"distortion": name, "n": len(part), **figures})
+    return pd.DataFrame(rows)
 
 
 def _to_batch(planes: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -4,6 +4,7 @@ Everything that goes there lies in the run's folder as well; nothing needs a ser
 """
 
 import dataclasses
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -24,21 +25,26 @@ class WandbSettings:
 
     Args:
         project: Project of the runs.
+        checkpoints: Whether the weights that validation chose go up too, as an artifact.
         mode: `auto` is online for whoever is logged in and offline otherwise; `WANDB_MODE` wins over all.
     """
 
     project: str = "sdsiqa"
+    checkpoints: bool = True
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
 
 
-def open_logger(settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any]) -> WandbLogger | None:
+def open_logger(
+    settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any] | None = None
+) -> WandbLogger | None:
     """Start the run's W&B run; call on rank zero only.
 
     Args:
         settings: Project and mode.
         run: Group, job type and tags.
-        folder: The run's folder; its name is the id, so a restarted run goes on as the same one.
-        config: The whole resolved configuration.
+        folder: The run's folder; group and name are the id, so a restarted run goes on as the same one.
+        config: The whole resolved configuration; none leaves what the training said, for a test on another benchmark is
+            no other training.
 
     Returns:
         A logger that owns the run, or none if W&B is disabled.
@@ -46,16 +52,15 @@ def open_logger(settings: WandbSettings, run: RunSettings, folder: Path, config:
     mode = _mode(settings.mode)
     if mode == "disabled":
         return None
-    identity = re.sub(r"[^A-Za-z0-9_.-]", "-", folder.name)[-64:]  # W&B refuses other characters in an id
     experiment = wandb.init(
         project=settings.project,
-        id=identity,
+        id=_identity(run.group, folder.name),
         name=folder.name,
         dir=folder,
         group=run.group,
         job_type=run.job_type,
         tags=run.tags,
-        config={**config, **_flat(config)},
+        config=None if config is None else {**config, **_flat(config)},
         resume="allow",
         mode=mode,
         settings=wandb.Settings(console="off", silent=True),
@@ -65,7 +70,7 @@ def open_logger(settings: WandbSettings, run: RunSettings, folder: Path, config:
     experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     experiment.define_metric("val/srcc", summary="max")
     if mode == "offline":
-        rank_zero_info(f"W&B is offline; `wandb sync {folder / 'wandb'}/offline-run-*` uploads this run")
+        rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
     return WandbLogger(experiment=experiment)
 
 
@@ -119,6 +124,57 @@ def log_summary(loggers: list[Logger], values: Mapping[str, Any]) -> None:
             logger.experiment.summary.update(dict(values))
 
 
+def use_data(loggers: list[Logger], benchmark: str, facts: Mapping[str, Any]) -> None:
+    """Say which version of which annotation the run stands on: the start of the lineage of its scores.
+
+    Args:
+        loggers: The trainer's.
+        benchmark: Name of the benchmark.
+        facts: Has `data_version`; no image and no score of the benchmark goes up.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            data = wandb.Artifact(benchmark, type="dataset", metadata={"data_version": facts["data_version"]})
+            with data.new_file("data.json", encoding="utf-8") as file:
+                file.write(json.dumps({"benchmark": benchmark, "data_version": facts["data_version"]}))
+            if logger.experiment.offline:
+                # `use_artifact` refuses offline, since it waits for the server; this is what it does for a new artifact online
+                logger.experiment._log_artifact(
+                    data, aliases=[facts["data_version"]], is_user_created=True, use_after_commit=True
+                )
+            else:
+                logger.experiment.use_artifact(data, aliases=[facts["data_version"]])
+
+
+def log_results(loggers: list[Logger], folder: Path, checkpoint: Path | None = None) -> None:
+    """Send score tables, and the weights that made them, as artifacts.
+
+    Args:
+        loggers: The trainer's.
+        folder: The run's folder.
+        checkpoint: The weights that validation chose; none leaves them here.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            name = logger.experiment.id
+            scores = wandb.Artifact(f"scores-{name}", type="scores")
+            for file in [*sorted((folder / "scores").glob("*.csv")), folder / "split.json"]:
+                scores.add_file(str(file.resolve()), policy="immutable", skip_cache=True)  # where it lies: no second copy
+            logger.experiment.log_artifact(scores)
+            if checkpoint is not None:
+                model = wandb.Artifact(f"model-{name}", type="model")
+                model.add_file(str(checkpoint.resolve()), name="best.ckpt", policy="immutable", skip_cache=True)
+                logger.experiment.log_artifact(model, aliases=["best"])
+
+
+def account() -> str | None:
+    """Name the user or team of whoever is logged in; none if nobody is, or if W&B is to stay offline."""
+    if _mode("auto") != "online":
+        return None
+    entity: str | None = wandb.Api().default_entity
+    return entity
+
+
 def close(exit_code: int = 0) -> None:
     """End the W&B run, if there is one.
 
@@ -129,6 +185,14 @@ def close(exit_code: int = 0) -> None:
         wandb.finish(exit_code=exit_code)
 
 
+def _identity(group: str | None, name: str) -> str:
+    """Name a run on the server; an agent of a sweep has named it already, and waits for that name."""
+    if os.environ.get("WANDB_SWEEP_ID") and os.environ.get("WANDB_RUN_ID"):
+        return os.environ["WANDB_RUN_ID"]
+    whole = f"{group}-{name}" if group else name
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", whole)[-64:]  # W&B refuses other characters, and longer ones
+
+
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
     data, network = config["data"], config["model"]["init_args"]["network"]
@@ -137,7 +201,9 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
         "split": data["split"],
         "seed": config["seed_everything"],
         "saliency": data["saliency"]["class_path"].rsplit(".", 1)[-1],
-        "method": network["class_path"].rsplit(".", 1)[-1],
+        "method": config["run"]["method"],
+        "ablation": config["run"]["ablation"],
+        "network": network["class_path"].rsplit(".", 1)[-1],
         "backbone": (network.get("init_args") or {}).get("backbone"),
     }
 

@@ -121,12 +121,16 @@ class QualityCLI(LightningCLI):
         self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
         self._finish()
 
+    def after_test(self) -> None:
+        """Send the new score table."""
+        tracking.log_results(self.trainer.loggers, self.folder.path)
+
     @rank_zero_only
     def _logger(self) -> Any:
         settings = self._get(self.config_init, "run")
         wandb = self._get(self.config_init, "wandb")
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        return tracking.open_logger(wandb, settings, self.folder.path, self.plain)
+        return tracking.open_logger(wandb, settings, self.folder.path, self.plain if self.subcommand == "fit" else None)
 
     @rank_zero_only
     def _write_record(self, facts: dict[str, str], split: Any) -> None:
@@ -135,6 +139,7 @@ class QualityCLI(LightningCLI):
         split.save(self.folder.path / "split.json", self.datamodule.benchmark.table())
         around = surroundings()
         tracking.add_facts(self.trainer.loggers, {**facts, "git_commit": around["git"].get("commit")})
+        tracking.use_data(self.trainer.loggers, self.datamodule.benchmark.name, facts)
         self.folder.update(
             id=self.folder.path.name,
             **facts,
@@ -150,6 +155,8 @@ class QualityCLI(LightningCLI):
         self.folder.update(
             state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc"
         )
+        keep = self._get(self.config_init, "wandb").checkpoints
+        tracking.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
 
     def _prepare_fit(self, config: Namespace) -> None:
