@@ -14,6 +14,8 @@ TOOLS = {
     "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
     "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
     "grid": ("sdsiqa.grid", "Run an experiment: many runs, resumable, with a report at the end."),
+    "dashboard": ("sdsiqa.dashboard", "Create or update a project's Weights & Biases workspace."),
+    "sync": ("sdsiqa.sync", "Upload what was logged offline to Weights & Biases."),
     "report": ("sdsiqa.report", "Make tables, figures and a page from the scores of finished runs."),
 }
 
