@@ -54,7 +54,7 @@ def main(args: list[str] | None = None) -> int:
     _refuse_stale(cells)
     states = run_all(cells, environments(options.jobs, gpus, os.environ), console, options.retry_failed)
     done = [cell for cell in cells if states[cell.name] is State.DONE]
-    if any(state is State.INTERRUPTED for state in states.values()):
+    if {State.NEW, State.INTERRUPTED} & set(states.values()):
         console.print("interrupted; the same command goes on from here")
         return 130
     if done and options.cell is None:
@@ -111,7 +111,7 @@ def run_all(
         retry_failed: Also run cells that failed before.
 
     Returns:
-        What became of each cell, by name; `INTERRUPTED` for all that Ctrl-C left undone.
+        What became of each cell, by name; `NEW` and `INTERRUPTED` are what Ctrl-C left undone.
     """
     states = {cell.name: cell.state for cell in cells}
     wanted = {State.NEW, State.INTERRUPTED, State.RUNNING} | ({State.FAILED} if retry_failed else set())
@@ -131,7 +131,7 @@ def run_all(
                 if state is not State.RUNNING:
                     return state
                 stop.wait(2)  # another process has it; its end is awaited here, so that no more run at a time than asked for
-            return State.INTERRUPTED
+            return cell.state
         finally:
             free.put(environment)
 
