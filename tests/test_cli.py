@@ -36,7 +36,7 @@ def test_every_tool_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> No
         assert f"sdsiqa {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tool", ["check-data", "report"])
+@pytest.mark.parametrize("tool", ["check-data", "report", "grid", "sync", "dashboard"])
 def test_light_tools_start_without_torch(tool: str) -> None:
     run = f"from sdsiqa.cli import main\ntry: main(['{tool}', '--help'])"
     code = f"import sys\n{run}\nexcept SystemExit: print('torch' in sys.modules)"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.run import RunFolder, fingerprint
-from sdsiqa.surroundings import surroundings
+from sdsiqa.surroundings import code_version, surroundings
 
 
 def config(**changes: Any) -> dict[str, Any]:
@@ -113,3 +114,16 @@ def test_the_surroundings_name_versions_and_machine() -> None:
     assert facts["versions"]["torch"]
     assert facts["host"]
     json.dumps(facts)
+
+
+def test_the_code_has_another_version_when_a_score_can_change(tmp_path: Path) -> None:
+    package = tmp_path / "sdsiqa"
+    shutil.copytree(Path(code_version.__code__.co_filename).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    first = code_version(package)
+    assert first == code_version() == surroundings()["code_version"]
+    for name in ("plots/scatter.py", "report.py", "report/__init__.py", "grid.py"):
+        if (package / name).exists():
+            (package / name).write_text("# another\n")
+    assert code_version(package) == first
+    (package / "models" / "attention.py").write_text("# another\n")
+    assert code_version(package) != first

@@ -44,12 +44,14 @@ def surroundings() -> dict[str, Any]:
     }
 
 
-def code_version() -> str:
+def code_version(package: Path = Path(__file__).parent) -> str:
     """Hash the sources of sdsiqa on which a score can depend; 16 hexadecimal digits.
 
     What lists, shows, uploads or schedules is left out, so that a better figure makes no result stale.
+
+    Args:
+        package: Folder of the sources.
     """
-    package = Path(__file__).parent
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):
         name = file.relative_to(package)
