@@ -236,4 +236,5 @@ def _list(console: Console, cells: Sequence[Cell]) -> None:
 
 def _report(console: Console, done: Sequence[Cell], total: int, out: Path, baseline: str | None) -> None:
     report.write([cell.folder for cell in done], out, baseline)
-    console.print(f"from {len(done)} of {total} cells: {out / 'report.md'}, {out / 'report.html'}", highlight=False, soft_wrap=True)
+    files = f"{out / 'report.md'}, {out / 'report.html'}"
+    console.print(f"from {len(done)} of {total} cells: {files}", highlight=False, soft_wrap=True)
