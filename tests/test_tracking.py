@@ -118,6 +118,15 @@ def test_a_test_on_another_benchmark_leaves_what_the_training_said(tmp_path: Pat
     assert [artifact["type"] for artifact in artifacts(folder)] == ["dataset", "scores", "scores"]
 
 
+def test_artifacts_that_wandb_does_not_take_stop_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    logger = tracking.open_logger(tracking.WandbSettings(), RunSettings(), tmp_path)
+    assert logger is not None
+    tracking.close()
+    with pytest.warns(UserWarning, match=r"W&B did not take an artifact \(ValueError: Path is not a file"):
+        tracking.log_results([logger], tmp_path)
+
+
 def test_a_run_of_a_sweep_has_the_name_that_its_agent_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")

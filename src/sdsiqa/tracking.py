@@ -3,18 +3,19 @@
 Everything that goes there lies in the run's folder as well; nothing needs a server.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import wandb
 from lightning.pytorch.loggers import Logger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 
 from sdsiqa.run import RunSettings
 
@@ -154,17 +155,16 @@ def log_results(loggers: list[Logger], folder: Path, checkpoint: Path | None = N
         folder: The run's folder.
         checkpoint: The weights that validation chose; none leaves them here.
     """
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            name = logger.experiment.id
-            scores = wandb.Artifact(f"scores-{name}", type="scores")
+    for experiment in _experiments(loggers):
+        with _at_most_a_warning():
+            scores = wandb.Artifact(f"scores-{experiment.id}", type="scores")
             for file in [*sorted((folder / "scores").glob("*.csv")), folder / "split.json"]:
                 scores.add_file(str(file.resolve()), policy="immutable", skip_cache=True)  # where it lies: no second copy
-            logger.experiment.log_artifact(scores)
+            experiment.log_artifact(scores)
             if checkpoint is not None:
-                model = wandb.Artifact(f"model-{name}", type="model")
+                model = wandb.Artifact(f"model-{experiment.id}", type="model")
                 model.add_file(str(checkpoint.resolve()), name="best.ckpt", policy="immutable", skip_cache=True)
-                logger.experiment.log_artifact(model, aliases=["best"])
+                experiment.log_artifact(model, aliases=["best"])
 
 
 def account() -> str | None:
@@ -183,6 +183,20 @@ def close(exit_code: int = 0) -> None:
     """
     if wandb.run is not None:
         wandb.finish(exit_code=exit_code)
+
+
+def _experiments(loggers: list[Logger]) -> list[Any]:
+    """Runs of W&B among some loggers."""
+    return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
+
+
+@contextlib.contextmanager
+def _at_most_a_warning() -> Iterator[None]:
+    """Let a run end well although W&B has gone: its folder has everything."""
+    try:
+        yield
+    except Exception as error:
+        rank_zero_warn(f"W&B did not take an artifact ({type(error).__name__}: {error}); the run's folder has it")
 
 
 def _identity(group: str | None, name: str) -> str:
