@@ -71,7 +71,7 @@ class Board:
         elif cell.name in self._since:
             self._took[cell.name] = time.monotonic() - self._since[cell.name]
         self.states[cell.name] = state
-        if self._live is None and (state is not before or cell.name not in self._took):
+        if self._live is None and state is not before:
             took = f" after {_duration(self._took[cell.name])}" if cell.name in self._took else ""
             self.console.print(f"{state:<12}{cell.name}{took}", highlight=False)
 
