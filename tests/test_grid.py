@@ -1,5 +1,6 @@
 """A grid runs each cell once, whatever kills it on the way, and mixes no results."""
 
+import io
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ from sdsiqa.cells import Cell, State
 from sdsiqa.cli import main
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiment import Experiment
-from sdsiqa.grid import environments
+from sdsiqa.grid import environments, run_all
 from sdsiqa.grid_board import Board
 from sdsiqa.resolve import resolve
-from sdsiqa.run import RunFolder
+from sdsiqa.run import RunFolder, write_json
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -96,13 +97,13 @@ def test_a_killed_grid_goes_on_and_runs_nothing_twice(experiment: Path, capsys: 
     said = capsys.readouterr().out
     assert "nowhere.safetensors" in said.replace("\n", "")
     assert str(broken.log) in said.replace("\n", "")
-    assert "livec-sdsiqa-full" in (experiment.parent / "runs" / "try" / "report" / "try" / "report.md").read_text()
+    report = experiment.parent / "runs" / "try" / "report" / "try"
+    assert "| sdsiqa |" in (report / "report.md").read_text()
+    assert (report / "report.html").exists()
 
     assert main(words) == 1
     assert starts(full) == ["fit", "test"]
     assert starts(broken) == ["fit"]
-    assert main([*words, "--retry-failed", "--only", "broken"]) == 1
-    assert starts(broken) == ["fit", "fit"]
 
     record = RunFolder(full.folder).record
     assert {name: record[name] for name in full.facts} == full.facts
@@ -113,6 +114,22 @@ def test_a_killed_grid_goes_on_and_runs_nothing_twice(experiment: Path, capsys: 
     assert "trainer.max_epochs: 3 → 4" in said
     assert f"hash: {full.facts['hash']} → " in said
     assert starts(full) == ["fit", "test"]
+
+
+def test_what_failed_is_run_again_only_if_asked(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, ran = cells_of(experiment), []
+    write_json(cells[1].folder / "failed.json", {"step": "fit", "status": 1, "said": "no"})
+
+    def run(cell: Cell, environment: Mapping[str, str], stop: threading.Event) -> State:
+        ran.append((cell.name, environment["SLOT"]))
+        return State.DONE
+
+    monkeypatch.setattr("sdsiqa.grid.run_cell", run)
+    console = Console(file=io.StringIO())
+    assert run_all(cells, [{"SLOT": "a"}], console) == {cells[0].name: State.DONE, cells[1].name: State.FAILED}
+    assert ran == [(cells[0].name, "a")]
+    assert set(run_all(cells, [{"SLOT": "a"}, {"SLOT": "b"}], console, retry_failed=True).values()) == {State.DONE}
+    assert [name for name, _ in ran[1:]] == [cell.name for cell in cells]
 
 
 def test_a_cell_runs_once_and_only_as_planned(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
