@@ -15,7 +15,8 @@ SPLITS ?= 0
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
-.PHONY: help install demo test test-browser check format bench image clean
+.PHONY: help install demo test test-browser test-distributed test-faults test-cluster
+.PHONY: check format bench bench-gpu image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,15 @@ test-browser: install  ## Open the report's page in Chromium; installs what is m
 	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
+test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/reliability.md (minutes)
+	$(BIN)/python -m pytest -s tests/faults $(ARGS)
+
+test-cluster: install  ## Start a real SLURM (installed if missing, as root), submit, requeue, kill, stop it again (minutes)
+	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
+
+test-distributed: install  ## Any number of processes gives the scores of one (minutes)
+	$(BIN)/python -m pytest tests/distributed $(ARGS)
+
 check: install  ## Lint (the Dockerfile too), formatting, types, import floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,6 +73,9 @@ format: install  ## Format the code and mend what can be mended
 
 bench: install  ## Measure speed and memory side by side, into results/bench.json
 	$(BIN)/python -m bench $(ARGS)
+
+bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, into results/bench-gpu.json
+	$(BIN)/python -m bench.gpu $(ARGS)
 
 # a static pattern: make looks for no implicit rule of a phony target
 .PHONY: $(TRAIN)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -79,12 +81,12 @@ def test_a_folder_from_other_data_is_refused(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_share_a_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.claim()
-    code = "import sys; from pathlib import Path; from sdsiqa.run import RunFolder; RunFolder(Path(sys.argv[1])).claim()"
+    folder.claim.take()
+    code = "import sys; from pathlib import Path; from sdsiqa.run import RunFolder; RunFolder(Path(sys.argv[1])).claim.take()"
     second = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert second.returncode == 1
-    assert "is in use by another process" in second.stderr
-    folder.release()
+    assert f"is in use by another process (host {platform.node()}, pid {os.getpid()}, since 20" in second.stderr
+    folder.claim.give_back()
     third = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert third.returncode == 0, third.stderr
 
@@ -97,7 +99,8 @@ def test_the_record_keeps_what_is_there(tmp_path: Path) -> None:
     folder.update(state="finished")
     assert folder.finished
     assert folder.record["started"] == "then"
-    assert [file.name for file in folder.path.iterdir()] == ["run.json"]  # nothing half-written lies around
+    # nothing half-written lies around
+    assert sorted(file.name for file in folder.path.iterdir()) == [".manifest.lock", "manifest.json", "run.json"]
 
 
 def test_metrics_of_several_benchmarks_stand_side_by_side(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdsiqa import tracking
+from sdsiqa import artifacts, tracking
 from sdsiqa.cli import main
 from sdsiqa.images import write_bytes
 from sdsiqa.run import RunSettings
@@ -25,10 +25,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             logger = tracking.open_logger(tracking.WandbSettings(), RunSettings(group="grid"), root / "deep" / name)
             assert logger is not None
             if fresh:
-                tracking.use_data([logger], "livec", {"data_version": "0123abcd"})
+                artifacts.use_data([logger], "livec", {"data_version": "0123abcd"})
             for file in ("scores/livec-test.csv", "split.json", "run.json", "best.ckpt"):
                 write_bytes(root / "deep" / name / file, name.encode())
-            tracking.log_results([logger], root / "deep" / name, root / "deep" / name / "best.ckpt")
+            artifacts.log_results([logger], root / "deep" / name, root / "deep" / name / "best.ckpt")
             tracking.close()
             time.sleep(1)  # folders are named by the second
     return root

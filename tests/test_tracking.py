@@ -11,8 +11,11 @@ import pytest
 
 from runs import fit, words
 from sdsiqa import tracking
+from sdsiqa.artifacts import log_results
 from sdsiqa.cli import main
+from sdsiqa.course import Course
 from sdsiqa.run import RunFolder, RunSettings
+from sdsiqa.run_logger import RunLogger
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -35,6 +38,16 @@ def artifacts(folder: Path) -> list[dict[str, Any]]:
     """Artifacts of an offline run, without those that W&B makes of tables by itself."""
     found = [record["artifact"] for record in records(folder) if record["type"] == "artifact"]
     return [artifact for artifact in found if artifact["type"] != "run_table"]
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Give what was logged, in order, without times and without figures, which are of a run's own folder."""
+    found = [record["history"]["item"] for record in records(folder) if record["type"] == "history"]
+    changing = ("_timestamp", "_runtime", "train/images_per_second")
+    return [
+        {name: value for name, value in item.items() if name not in changing and not name.startswith(("figures", "scores"))}
+        for item in found
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +137,7 @@ def test_artifacts_that_wandb_does_not_take_stop_no_run(tmp_path: Path, monkeypa
     assert logger is not None
     tracking.close()
     with pytest.warns(UserWarning, match=r"W&B did not take an artifact \(ValueError: Path is not a file"):
-        tracking.log_results([logger], tmp_path)
+        log_results([logger], tmp_path)
 
 
 def test_a_run_of_a_sweep_has_the_name_that_its_agent_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,3 +157,77 @@ def test_without_wandb_the_run_folder_is_complete(tmp_path: Path, monkeypatch: p
     assert not (folder / "wandb").exists()
     for name in ("config.yaml", "split.json", "metrics.json", "metrics.csv", "scores/livec-test.csv"):
         assert (folder / name).exists()
+
+
+@pytest.mark.slow
+def test_a_broken_run_logs_every_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    overlay = tmp_path / "stop.yaml"
+    overlay.write_text("trainer:\n  callbacks:\n    - {class_path: signals.SignalAt, init_args: {step: 4, name: SIGUSR1}}\n")
+    more = ["--trainer.log_every_n_steps", "1", "--data.batch_size", "4"]
+    whole = fit(tmp_path, *more, "--run.name", "whole")
+    command = ["fit", *words(tmp_path, "livec", *more, "-c", str(overlay), "--run.name", "broken")]
+    assert main(command) == 75
+    (broken,) = (tmp_path / "runs").glob("broken-*")
+    # what a life behind the checkpoint has logged is cut off and written again; what W&B has lost is sent again
+    course = Course(broken / "course.jsonl")
+    assert [row["trainer/global_step"] for row in course.read() if "train/loss_step" in row] == [0, 1, 2, 3, 4]
+    course.add({"train/loss_step": -1.0, "trainer/global_step": 99})
+    assert main(command) == 0
+    found = rows(broken)
+    assert [row["_step"] for row in found] == list(range(len(found)))
+    assert found == rows(whole)
+    assert len({record["run"]["run_id"] for record in records(broken) if record["type"] == "run"}) == 1
+
+
+def test_rows_that_wandb_has_lost_are_sent_again(tmp_path: Path) -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.heard: list[int] = []
+
+        def log(self, row: dict[str, Any], step: int, commit: bool) -> None:
+            assert commit
+            self.heard.append(step)
+
+    course = Course(tmp_path / "course.jsonl")
+    for number in range(6):
+        course.add({"value": number})
+    listener = Listener()
+    logger = RunLogger(listener, Course(course.path), known=2)
+    logger.go_on(4)  # the checkpoint counts four rows, of which W&B has two
+    assert listener.heard == [2, 3]
+    assert [row["value"] for row in course.read()] == [0, 1, 2, 3]
+    logger.log_metrics({"value": 4}, step=4)
+    assert listener.heard == [2, 3, 4]
+    ahead = RunLogger(listener, Course(course.path), known=7)  # W&B has rows that the checkpoint does not know yet
+    ahead.go_on(5)
+    ahead.log_metrics({"value": 5}, step=5)
+    ahead.log_metrics({"value": 6}, step=6)
+    assert listener.heard == [2, 3, 4]
+    ahead.log_metrics({"value": 7}, step=7)
+    assert listener.heard == [2, 3, 4, 7]
+
+
+def test_a_half_written_row_is_cut_off(tmp_path: Path) -> None:
+    course = Course(tmp_path / "course.jsonl")
+    course.add({"value": 1.0})
+    with course.path.open("ab") as file:
+        file.write(b'{"value": 2')
+    course.go_on(5)
+    course.add({"value": 3.0})
+    assert [row["value"] for row in course.read()] == [1.0, 3.0]
+
+
+def test_wandb_that_dies_does_not_end_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Dead:
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            raise BrokenPipeError("the service is gone")
+
+    logger = RunLogger(Dead(), Course(tmp_path / "course.jsonl"), known=0)
+    with caplog.at_level("INFO"):
+        logger.log_metrics({"value": 1}, step=0)
+    assert "W&B takes nothing any more (the service is gone); the run goes on" in caplog.text
+    logger.log_metrics({"value": 2}, step=1)
+    assert len(logger.course.read()) == 2

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sdsiqa.epoch_scores import data_of, folder_of
-from sdsiqa.images import write_bytes
+from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
 from sdsiqa.run import RunFolder
 
@@ -95,9 +95,14 @@ class StepSeeds(Callback):
 
 
 class History(Callback):
-    """Keeps the course of the run in `metrics.csv`, one row per epoch, exact over stops and restarts."""
+    """Keeps the course of the run in `metrics.csv`, one row per epoch, exact over stops and restarts.
 
-    def __init__(self) -> None:
+    Args:
+        pulse: Knows the mean loss of an epoch over all its steps and devices.
+    """
+
+    def __init__(self, pulse: Pulse) -> None:
+        self.pulse = pulse
         self.rows: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -111,17 +116,20 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add the epoch."""
         values = {name: float(v) for name, v in trainer.callback_metrics.items() if not name.endswith("_step")}
-        rate = trainer.optimizers[0].param_groups[-1]["lr"]
+        rate, loss = trainer.optimizers[0].param_groups[-1]["lr"], self.pulse.mean
         row = {"epoch": float(trainer.current_epoch), "step": float(trainer.global_step), "train/lr": rate, **values}
+        row["train/loss"] = loss
         self.rows = [kept for kept in self.rows if kept["epoch"] < row["epoch"]] + [row]
+        speed = {name: values[name] for name in ("train/images_per_second",) if name in values}
         for logger in trainer.loggers:
-            logger.log_metrics({"train/lr": rate}, step=trainer.global_step)
+            # by Lightning's own way this would come after the epoch's checkpoint, which counts what is logged
+            logger.log_metrics({"train/lr": rate, "train/loss_epoch": loss, **speed}, step=trainer.global_step - 1)
         self._write(trainer)
 
     @rank_zero_only
     def _write(self, trainer: lightning.Trainer) -> None:
         content = pd.DataFrame(self.rows).to_csv(index=False, lineterminator="\n")
-        write_bytes(folder_of(trainer) / "metrics.csv", content.encode())
+        RunFolder(folder_of(trainer)).write("metrics.csv", content.encode())
 
 
 class Cost(Callback):
@@ -139,6 +147,10 @@ class Cost(Callback):
         """Go on from the checkpoint."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock; an epoch that is gone on with does not start."""
+        self._since = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock."""
         self._since = time.perf_counter()
@@ -153,9 +165,9 @@ class Cost(Callback):
         self._since += elapsed
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Log images per second."""
+        """Give images per second to `History`, which comes next."""
         if self.seconds > 0:
-            pl_module.log("train/images_per_second", self.images / self.seconds, sync_dist=True)
+            pl_module.log("train/images_per_second", self.images / self.seconds, sync_dist=True, logger=False)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the record."""

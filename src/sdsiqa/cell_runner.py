@@ -9,6 +9,7 @@ from pathlib import Path
 from sdsiqa.cell_lock import CellLock
 from sdsiqa.cells import Cell, State
 from sdsiqa.errors import ExperimentError
+from sdsiqa.interruption import STATUS
 from sdsiqa.run import RunFolder, now, write_json
 from sdsiqa.surroundings import code_version
 
@@ -75,6 +76,8 @@ def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: CellLock, 
         pass
     if process.returncode == 0:
         return 0
+    if process.returncode in STATUS.values():
+        return None  # a signal that SLURM sends to all processes of a job; the run has saved itself
     if process.returncode is not None:
         # Ctrl-C in a terminal reaches the process by itself, which may end before anybody says so here
         return None if stop.wait(1) else process.returncode

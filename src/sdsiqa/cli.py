@@ -16,6 +16,9 @@ TOOLS = {
     "grid": ("sdsiqa.grid", "Run an experiment: many runs, resumable, with a report at the end."),
     "dashboard": ("sdsiqa.dashboard", "Create or update a project's Weights & Biases workspace."),
     "sync": ("sdsiqa.sync", "Upload what was logged offline to Weights & Biases."),
+    "prefetch": ("sdsiqa.prefetch", "Put weights and data in place for machines without internet."),
+    "submit": ("sdsiqa.submit", "Submit a run or an experiment as jobs of a cluster."),
+    "verify": ("sdsiqa.verify", "Compare the files of runs with their checksums."),
     "report": ("sdsiqa.report", "Make tables, figures and a page from the scores of finished runs."),
 }
 
@@ -37,7 +40,8 @@ def main(args: list[str] | None = None) -> int:
         args: Words of the command line; none takes the process's own.
 
     Returns:
-        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage.
+        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75 and 143 for a
+        run that a signal stopped and that can go on (`sdsiqa.interruption`).
     """
     words = sys.argv[1:] if args is None else args
     if not words or words[0] in ("-h", "--help"):
@@ -53,11 +57,12 @@ def main(args: list[str] | None = None) -> int:
     errors = import_module("sdsiqa.errors")
     try:
         if name in STAGES:
+            import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
             return int(import_module("sdsiqa.training").main(args))
         return int(import_module(TOOLS[name][0]).main(rest))
     except errors.SdsiqaError as error:
         print(f"sdsiqa {name}: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "status", 1)
 
 
 def _nearest(name: str) -> str:

@@ -2,19 +2,22 @@
 
 import warnings
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import lightning
 import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from numpy.typing import NDArray
 from torch import Tensor
 
 from sdsiqa import metrics, plots, tracking
 from sdsiqa.agreement import Agreement, Scores
 from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.errors import BenchmarkMismatchError
+from sdsiqa.manifest import Manifest
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.run import RunFolder
 from sdsiqa.score_table import score_table, write_scores
@@ -30,9 +33,9 @@ def folder_of(trainer: lightning.Trainer) -> Path:
     return Path(trainer.default_root_dir)
 
 
-def part_of(trainer: lightning.Trainer) -> str:
-    """Which part is evaluated: `test` or `all`."""
-    return data_of(trainer).test_on
+def part_of(trainer: lightning.Trainer) -> Literal["val", "test", "all"]:
+    """Which part is evaluated."""
+    return "val" if trainer.state.fn in (TrainerFn.FITTING, TrainerFn.VALIDATING) else data_of(trainer).test_on
 
 
 def part_key(trainer: lightning.Trainer) -> str:
@@ -69,7 +72,18 @@ class EpochScores(Callback):
             return
         with self.agreement.sync_context():  # on every rank, before any rank writes
             scores = self.agreement.scores()
+        self._check(trainer, scores)
         self.on_scores(trainer, module, stage, scores)
+
+    def _check(self, trainer: lightning.Trainer, scores: Scores) -> None:
+        """Refuse to go on with images missing, which a limit on batches alone may cause."""
+        rows = data_of(trainer).rows("val" if part_of(trainer) == "val" else "test")
+        limits = (trainer.limit_val_batches, trainer.limit_test_batches, trainer.limit_predict_batches)
+        if len(scores) != len(rows) and not trainer.fast_dev_run and all(limit == 1.0 for limit in limits):  # type: ignore[attr-defined]
+            raise BenchmarkMismatchError(
+                f"{len(scores)} images were scored and the {part_of(trainer)} part has {len(rows)}; this is a fault of sdsiqa, "
+                "or of a sampler that leaves images out"
+            )
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start anew."""
@@ -115,7 +129,7 @@ class EpochScores(Callback):
 
 
 class LogAgreement(EpochScores):
-    """Logs SRCC, PLCC, KRCC and RMSE of each epoch, and keeps the test's in `metrics.json`."""
+    """Logs SRCC, PLCC, KRCC and RMSE of each epoch, and keeps those of `test` and `validate` in `metrics.json`."""
 
     def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Log the figures; the file gets float64, the loggers float32."""
@@ -125,24 +139,28 @@ class LogAgreement(EpochScores):
             # a collapsed epoch is shown as NaN; the training goes on
             warnings.simplefilter("default", metrics.AgreementWarning)
             values = metrics.agreement(scores.score, scores.quality)
-        module.log_dict({f"{stage}/{name}": torch.tensor(v, dtype=torch.float32) for name, v in values.items()}, sync_dist=True)
-        if trainer.is_global_zero and stage == "test":
+        # figures of a test have no course: they are a summary
+        course = trainer.state.fn == TrainerFn.FITTING
+        shown = {f"{stage}/{name}": torch.tensor(value, dtype=torch.float32) for name, value in values.items()}
+        module.log_dict(shown, sync_dist=True, logger=course)
+        if trainer.is_global_zero and trainer.state.fn != TrainerFn.FITTING:
             key = part_key(trainer)
             RunFolder(folder_of(trainer)).add_metrics(key, {"n": len(scores.index), **values, "of": "quality in [0, 1]"})
-            tracking.log_summary(trainer.loggers, {f"{key}/{name}": value for name, value in values.items()})
+            names = (f"{key}/", f"{stage}/")  # by benchmark, and as dashboards compare runs
+            tracking.log_summary(trainer.loggers, {f"{start}{name}": v for start in names for name, v in values.items()})
 
 
 class WriteScores(EpochScores):
     """Writes one row per image into `scores/<benchmark>-<part>.csv`, from which every report is made."""
 
     def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
-        """Write the table of a test or prediction, on rank zero."""
-        if stage == "val" or not trainer.is_global_zero:
+        """Write the table of a test, a prediction or a validation outside of training, on rank zero."""
+        if trainer.state.fn == TrainerFn.FITTING or not trainer.is_global_zero:
             return
         benchmark = data_of(trainer).benchmark
         table = score_table(benchmark.table(), scores.index, scores.score)
         file = folder_of(trainer) / "scores" / f"{part_key(trainer)}.csv"
-        write_scores(file, table)
+        Manifest(folder_of(trainer)).publish(file, lambda part: write_scores(part, table))
         tracking.log_table(trainer.loggers, f"scores/{part_key(trainer)}", table)
         if table["distortion"].nunique() > 1:
             tracking.log_table(trainer.loggers, f"distortions/{part_key(trainer)}", _by_distortion(table))
@@ -165,7 +183,7 @@ class LogScatter(EpochScores):
             label=benchmark.opinion,
         )
         file = folder_of(trainer) / "figures" / f"scatter-{part_key(trainer)}.png"
-        plots.save(figure, file, pdf=True)
+        plots.publish(figure, file, folder_of(trainer))
         tracking.log_figure(trainer.loggers, "figures/scatter", file)
 
 
@@ -204,7 +222,7 @@ class LogPanel(EpochScores):
                 )
             )
         file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
-        plots.save(plots.panels(rows), file, pdf=True)
+        plots.publish(plots.panels(rows), file, folder_of(trainer))
         tracking.log_figure(trainer.loggers, "figures/panel", file)
 
 

@@ -11,6 +11,10 @@ SdsiqaError
 ├── ExperimentError         (ValueError)         which key of which experiment, and what it may be
 ├── CheckpointError         (ValueError)         which file, what is wrong with it, and the way out
 ├── WeightsNotFoundError    (FileNotFoundError)  which file, and the command that makes it
+├── StorageError            (OSError)            which file could not be written, why, and what is still good
+├── TrainingFaultError      (RuntimeError)       which step failed, of what, and what is still good
+├── LaunchError             (ValueError)         what of a job's description is wrong, or what SLURM refused
+├── StoppedError                                 a signal asked to stop; the run is saved and goes on with the same command
 └── MissingExtraError       (ImportError)        which optional package, and the install line
 ```
 """
@@ -54,6 +58,31 @@ class CheckpointError(SdsiqaError, ValueError):
 
 class WeightsNotFoundError(SdsiqaError, FileNotFoundError):
     """A file of pretrained weights is missing."""
+
+
+class StorageError(SdsiqaError, OSError):
+    """A file that matters could not be written."""
+
+
+class TrainingFaultError(SdsiqaError, RuntimeError):
+    """A training step failed: a loss that is no number, memory that ran out, a device that is gone."""
+
+
+class LaunchError(SdsiqaError, ValueError):
+    """A job cannot be described or submitted."""
+
+
+class StoppedError(SdsiqaError):
+    """A signal asked the run to stop; it is saved, and the same command goes on with it.
+
+    Args:
+        message: What a person reads.
+        status: Exit status that says which signal it was.
+    """
+
+    def __init__(self, message: str, status: int = 75) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class MissingExtraError(SdsiqaError, ImportError):

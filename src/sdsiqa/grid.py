@@ -21,6 +21,7 @@ from sdsiqa.cells import Cell, State
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiment import Experiment
 from sdsiqa.grid_board import Board
+from sdsiqa.interruption import STATUS, note, received
 from sdsiqa.planning import plan
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -33,7 +34,8 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa grid`; none takes the process's own.
 
     Returns:
-        0 if every cell that was asked for is done, 1 if some failed or cannot be run, 130 if interrupted.
+        0 if every cell that was asked for is done, 1 if some failed or cannot be run; if interrupted, 130, or what
+        `sdsiqa.interruption` says of the signal.
     """
     options = _parser().parse_args(args)
     console = Console()
@@ -56,7 +58,7 @@ def main(args: list[str] | None = None) -> int:
     done = [cell for cell in cells if states[cell.name] is State.DONE]
     if {State.NEW, State.INTERRUPTED} & set(states.values()):
         console.print("interrupted; the same command goes on from here")
-        return 130
+        return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
         out = options.out or options.root / experiment.group / "report" / experiment.name
         _report(console, done, len(cells), out, experiment.baseline)
@@ -146,19 +148,20 @@ def run_all(
 
 
 class _Interrupt:
-    """While it lasts, Ctrl-C and SIGTERM set an event."""
+    """While it lasts, Ctrl-C and the signals of a cluster set an event."""
 
     def __init__(self, stop: threading.Event) -> None:
         self.stop = stop
 
     def __enter__(self) -> None:
-        self.before = {number: signal.signal(number, self._set) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.before = {number: signal.signal(number, self._set) for number in (signal.SIGINT, *STATUS)}
 
     def __exit__(self, *args: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
     def _set(self, number: int, frame: FrameType | None) -> None:
+        note(number)
         self.stop.set()
 
 

@@ -1,14 +1,13 @@
 """Scores of images from a checkpoint."""
 
-import pickle  # noqa: TID251 - only the name of its error; nothing is unpickled
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sdsiqa.checkpoints import read_checkpoint
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import read_image, resize_short_side
@@ -168,29 +167,6 @@ def score(images: Image | Sequence[Image], checkpoint: str | Path) -> NDArray[np
         As `Scorer`.
     """
     return load(checkpoint)(images)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint without running anything in it.
-
-    Args:
-        path: The file.
-
-    Raises:
-        CheckpointError: As `load`.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such checkpoint; train one with `sdsiqa fit`")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - the one door
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{path}: is no checkpoint of plain weights ({str(error).splitlines()[0][:120]}); it was not opened further, "
-            "because such files can run code"
-        ) from error
-    if not isinstance(content, dict) or "state_dict" not in content:
-        raise CheckpointError(f"{path}: holds no `state_dict`; expected a checkpoint of `sdsiqa fit`")
-    return content
 
 
 def _to_tensor(planes: NDArray[np.uint8]) -> torch.Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 from sdsiqa.cells import FACTS, QUIET, Cell
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiment import Experiment, Variant
-from sdsiqa.run import hash_of
+from sdsiqa.run import RunFolder, hash_of
 from sdsiqa.surroundings import code_version
 
 
@@ -44,6 +44,22 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
         argv = (*variant.words, *words, "--run.tags", json.dumps(list(dict.fromkeys(tags))), *QUIET)
         cells.append(Cell(variant, folder, facts, answer["config"], argv, experiment.tests, answer["error"]))
     return cells, int(answers["gpus"])
+
+
+def folder_of_run(words: Sequence[str]) -> RunFolder:
+    """Find out where a command line would put its run.
+
+    Args:
+        words: Words after `sdsiqa fit`.
+
+    Raises:
+        ExperimentError: The words are wrong, or the benchmark is not here.
+    """
+    (answer,) = _resolve([list(words)])["runs"]
+    if answer["error"]:
+        raise ExperimentError(str(answer["error"]))
+    settings = answer["config"]["run"]
+    return RunFolder(Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{answer['hash']}"))
 
 
 def _resolve(jobs: list[list[str]]) -> dict[str, Any]:

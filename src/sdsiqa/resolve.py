@@ -19,6 +19,7 @@ from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import write_bytes
 from sdsiqa.run import fingerprint
+from sdsiqa.tasks import QualityTask
 from sdsiqa.training import QualityCLI
 
 
@@ -88,6 +89,26 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
         except SdsiqaError as error:
             answers.append(Resolved(config, fingerprint(config) if config else "", error=str(error)))
     return answers
+
+
+class BuildingCLI(ResolvingCLI):
+    """Parses as a run would and builds network and data, without a folder, a trainer or a logger."""
+
+    def instantiate_classes(self) -> None:
+        """Build the two."""
+        self.config_init = self.parser.instantiate_classes(self.config)
+        self.datamodule = self._get(self.config_init, "data")
+        self.model = self._get(self.config_init, "model")
+
+
+def build(words: list[str]) -> tuple[QualityTask, QualityDataModule]:
+    """Build what a command line would train, and on what.
+
+    Args:
+        words: Words after `sdsiqa fit`.
+    """
+    cli = BuildingCLI.start(["fit", *words])
+    return cli.model, cli.datamodule
 
 
 def _data_facts(config: dict[str, Any]) -> tuple[str, str]:

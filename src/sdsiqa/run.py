@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from sdsiqa.claim import Claim
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.images import write_bytes
+from sdsiqa.manifest import Manifest
 
 # neither of these decides a number: where files lie, how much is shown, how work is spread
 _UNDECISIVE_SECTIONS = frozenset({"config", "run", "wandb", "ckpt_path", "weights_only"})
@@ -41,6 +41,8 @@ class RunSettings:
         tags: Words to filter by on a dashboard.
         method: What tables call the method.
         ablation: What tables call the variant of the method; `full` leaves nothing out.
+        checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
+            those of epochs' ends alone.
     """
 
     name: str = "run"
@@ -51,6 +53,11 @@ class RunSettings:
     tags: list[str] = dataclasses.field(default_factory=list)
     method: str = "sdsiqa"
     ablation: str = "full"
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_every < 0:
+            raise RunMismatchError(f"run.checkpoint_every is {self.checkpoint_every}; give a number of steps, or 0")
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +104,7 @@ class RunFolder:
     metrics.csv metrics.json  the course · the final figures in full precision, by benchmark and part
     scores/<benchmark>-<part>.csv
     figures/*.png  wandb/
+    manifest.json             checksums of all these, for `sdsiqa verify`
     ```
 
     Args:
@@ -105,7 +113,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = FileLock(path / ".lock")
+        self.manifest = Manifest(path)
+        self.claim = Claim(path)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -141,23 +150,14 @@ class RunFolder:
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
         return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files)))])
 
-    def claim(self) -> None:
-        """Keep other processes out until this one ends.
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, atomically and with its checksum.
 
-        Raises:
-            RunMismatchError: Another process has the folder.
+        Args:
+            name: Path below the folder.
+            data: Its content.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunMismatchError(
-                f"{self.path} is in use by another process; wait for it, or start this run under another run.name"
-            ) from error
-
-    def release(self) -> None:
-        """Let other processes in."""
-        self._lock.release()
+        self.manifest.write(self.path / name, data)
 
     def check(self, facts: Mapping[str, str]) -> None:
         """Refuse to mix runs.
@@ -182,7 +182,8 @@ class RunFolder:
         Args:
             facts: JSON values by name.
         """
-        write_json(self.path / "run.json", {**self.record, **facts})
+        with self.manifest.lock:
+            self.write("run.json", to_json({**self.record, **facts}))
 
     def add_metrics(self, key: str, values: Mapping[str, Any]) -> None:
         """Write final figures into `metrics.json`, keeping those of other parts.
@@ -192,8 +193,9 @@ class RunFolder:
             values: Figures by name.
         """
         file = self.path / "metrics.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
-        write_json(file, {**known, key: dict(values)})
+        with self.manifest.lock:
+            known = json.loads(file.read_text()) if file.exists() else {}
+            self.write(file.name, to_json({**known, key: dict(values)}))
 
 
 def now() -> str:
@@ -208,7 +210,16 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         path: Where.
         content: What; NaN becomes null, which every reader of JSON understands.
     """
-    write_bytes(path, (json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, to_json(content))
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Give JSON as `write_json` writes it.
+
+    Args:
+        content: What.
+    """
+    return (json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def hash_of(content: Mapping[str, Any]) -> str:

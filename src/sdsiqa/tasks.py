@@ -13,9 +13,11 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
+from sdsiqa.errors import CheckpointError
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.parameter_groups import parameter_groups
+from sdsiqa.recipe import Recipe
 from sdsiqa.ridge import RidgeStart, linear_path
 
 
@@ -100,7 +102,8 @@ class QualityTask(lightning.LightningModule):
             score = cast(Tensor, self.all_gather(score, sync_grads=True)).flatten(0, 1)
             quality = cast(Tensor, self.all_gather(quality)).flatten(0, 1)
         loss = self.loss(score, quality[:, None].expand_as(score))
-        self.log("train/loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(quality))
+        # for the eye; what is kept is the mean over devices, see `Pulse`
+        self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(quality))
         return cast(Tensor, loss)
 
     def validation_step(self, batch: Sample, batch_idx: int) -> dict[str, Tensor]:
@@ -122,6 +125,21 @@ class QualityTask(lightning.LightningModule):
                 settings["weight_decay"] = 0.0
         scheduler = self._scheduler(optimizer, max(1, int(self.trainer.estimated_stepping_batches)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another network or version before torch lists all its keys.
+
+        Raises:
+            CheckpointError: Says what does not fit.
+        """
+        Recipe.from_json(checkpoint.get("sdsiqa"), "the checkpoint")
+        own, found = set(self.state_dict()), set(checkpoint["state_dict"])
+        missing, unknown = sorted(own - found), sorted(found - own)
+        if missing or unknown:
+            raise CheckpointError(
+                f"the checkpoint's weights do not fit the configured network ({len(missing)} missing such as {missing[:2]}, "
+                f"{len(unknown)} unknown such as {unknown[:2]}); use the configuration beside it, or the sdsiqa that made it"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""

@@ -1,23 +1,25 @@
 """Weights & Biases, behind one door.
 
-Everything that goes there lies in the run's folder as well; nothing needs a server.
+Everything that goes there lies in the run's folder as well; nothing needs a server, and none that is gone stops a run.
 """
 
-import contextlib
 import dataclasses
-import json
+import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import wandb
-from lightning.pytorch.loggers import Logger, WandbLogger
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_info
 
+from sdsiqa.course import Course
 from sdsiqa.run import RunSettings
+from sdsiqa.run_logger import RunLogger, first_line
+from sdsiqa.wandb_record import rows_on_disk
 
 
 @dataclasses.dataclass
@@ -37,7 +39,7 @@ class WandbSettings:
 
 def open_logger(
     settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any] | None = None
-) -> WandbLogger | None:
+) -> RunLogger | None:
     """Start the run's W&B run; call on rank zero only.
 
     Args:
@@ -53,26 +55,34 @@ def open_logger(
     mode = _mode(settings.mode)
     if mode == "disabled":
         return None
-    experiment = wandb.init(
-        project=settings.project,
-        id=_identity(run.group, folder.name),
-        name=folder.name,
-        dir=folder,
-        group=run.group,
-        job_type=run.job_type,
-        tags=run.tags,
-        config=None if config is None else {**config, **_flat(config)},
-        resume="allow",
-        mode=mode,
-        settings=wandb.Settings(console="off", silent=True),
-    )
+    options: dict[str, Any] = {
+        "project": settings.project,
+        "id": _identity(run.group, folder.name),
+        "name": folder.name,
+        "dir": folder,
+        "group": run.group,
+        "job_type": run.job_type,
+        "tags": run.tags,
+        "config": None if config is None else {**config, **_flat(config)},
+        "resume": "allow",
+        "settings": _settings(),
+    }
+    known = rows_on_disk(folder / "wandb") if mode == "offline" else 0
+    try:
+        experiment = wandb.init(mode=mode, **options)
+    except wandb.errors.Error as error:
+        rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline, `sdsiqa sync` uploads it later")
+        wandb.teardown()  # the service has given the id to the run that failed
+        mode, known = "offline", rows_on_disk(folder / "wandb")
+        experiment = wandb.init(mode=mode, **options)
     # WandbLogger does this only for runs it starts itself
     experiment.define_metric("trainer/global_step")
     experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     experiment.define_metric("val/srcc", summary="max")
     if mode == "offline":
         rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
-    return WandbLogger(experiment=experiment)
+    # a run that goes on is told by the server how far it came
+    return RunLogger(experiment, Course(folder / "course.jsonl"), known if mode == "offline" else experiment.step)
 
 
 def add_facts(loggers: list[Logger], facts: Mapping[str, Any]) -> None:
@@ -83,8 +93,9 @@ def add_facts(loggers: list[Logger], facts: Mapping[str, Any]) -> None:
         facts: Hash of the split, version of the data, commit of the code.
     """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.config.update(dict(facts), allow_val_change=True)
+        if isinstance(logger, RunLogger):
+            update = functools.partial(logger.experiment.config.update, dict(facts), allow_val_change=True)
+            logger.attempt(update)
 
 
 def log_figure(loggers: list[Logger], key: str, file: Path) -> None:
@@ -96,8 +107,8 @@ def log_figure(loggers: list[Logger], key: str, file: Path) -> None:
         file: The PNG.
     """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.log({key: wandb.Image(str(file))})
+        if isinstance(logger, RunLogger):
+            logger.log_object(key, wandb.Image(str(file)))
 
 
 def log_table(loggers: list[Logger], key: str, table: pd.DataFrame) -> None:
@@ -109,8 +120,8 @@ def log_table(loggers: list[Logger], key: str, table: pd.DataFrame) -> None:
         table: Its rows.
     """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.log({key: wandb.Table(dataframe=table)})
+        if isinstance(logger, RunLogger):
+            logger.log_object(key, wandb.Table(dataframe=table))
 
 
 def log_summary(loggers: list[Logger], values: Mapping[str, Any]) -> None:
@@ -121,50 +132,8 @@ def log_summary(loggers: list[Logger], values: Mapping[str, Any]) -> None:
         values: Values by name.
     """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.summary.update(dict(values))
-
-
-def use_data(loggers: list[Logger], benchmark: str, facts: Mapping[str, Any]) -> None:
-    """Say which version of which annotation the run stands on: the start of the lineage of its scores.
-
-    Args:
-        loggers: The trainer's.
-        benchmark: Name of the benchmark.
-        facts: Has `data_version`; no image and no score of the benchmark goes up.
-    """
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            data = wandb.Artifact(benchmark, type="dataset", metadata={"data_version": facts["data_version"]})
-            with data.new_file("data.json", encoding="utf-8") as file:
-                file.write(json.dumps({"benchmark": benchmark, "data_version": facts["data_version"]}))
-            if logger.experiment.offline:
-                # `use_artifact` refuses offline, since it waits for the server; this is what it does for a new artifact online
-                logger.experiment._log_artifact(
-                    data, aliases=[facts["data_version"]], is_user_created=True, use_after_commit=True
-                )
-            else:
-                logger.experiment.use_artifact(data, aliases=[facts["data_version"]])
-
-
-def log_results(loggers: list[Logger], folder: Path, checkpoint: Path | None = None) -> None:
-    """Send score tables, and the weights that made them, as artifacts.
-
-    Args:
-        loggers: The trainer's.
-        folder: The run's folder.
-        checkpoint: The weights that validation chose; none leaves them here.
-    """
-    for experiment in _experiments(loggers):
-        with _at_most_a_warning():
-            scores = wandb.Artifact(f"scores-{experiment.id}", type="scores")
-            for file in [*sorted((folder / "scores").glob("*.csv")), folder / "split.json"]:
-                scores.add_file(str(file.resolve()), policy="immutable", skip_cache=True)  # where it lies: no second copy
-            experiment.log_artifact(scores)
-            if checkpoint is not None:
-                model = wandb.Artifact(f"model-{experiment.id}", type="model")
-                model.add_file(str(checkpoint.resolve()), name="best.ckpt", policy="immutable", skip_cache=True)
-                experiment.log_artifact(model, aliases=["best"])
+        if isinstance(logger, RunLogger):
+            logger.attempt(functools.partial(logger.experiment.summary.update, dict(values)))
 
 
 def account() -> str | None:
@@ -176,27 +145,26 @@ def account() -> str | None:
 
 
 def close(exit_code: int = 0) -> None:
-    """End the W&B run, if there is one.
+    """End the W&B run, if there is one; wait for its server, but not for ever.
 
     Args:
         exit_code: Zero for a run that came to its end.
     """
-    if wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
-
-
-def _experiments(loggers: list[Logger]) -> list[Any]:
-    """Runs of W&B among some loggers."""
-    return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger)]
-
-
-@contextlib.contextmanager
-def _at_most_a_warning() -> Iterator[None]:
-    """Let a run end well although W&B has gone: its folder has everything."""
+    if wandb.run is None:
+        return
     try:
-        yield
+        wandb.finish(exit_code=exit_code)
     except Exception as error:
-        rank_zero_warn(f"W&B did not take an artifact ({type(error).__name__}: {error}); the run's folder has it")
+        rank_zero_info(f"W&B did not end the run properly ({first_line(error)}); `wandb sync` uploads what is in its folder")
+
+
+def _settings() -> "wandb.Settings":
+    """Quiet, and with an end to every wait, unless the environment says otherwise."""
+    waits = {"init_timeout": ("WANDB_INIT_TIMEOUT", 60), "finish_timeout": ("WANDB_FINISH_TIMEOUT", 120)}
+    chosen: dict[str, Any] = {name: value for name, (variable, value) in waits.items() if variable not in os.environ}
+    if "x_transaction_log_flush_interval" in wandb.Settings.model_fields:
+        chosen["x_transaction_log_flush_interval"] = 2  # seconds; what a killed machine loses at most
+    return wandb.Settings(console="off", silent=True, **chosen)
 
 
 def _identity(group: str | None, name: str) -> str:
@@ -225,7 +193,11 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:
     mode = os.environ.get("WANDB_MODE") or wanted
     if mode == "auto":
-        return "online" if wandb.login(prompt=False) else "offline"  # False: nobody is logged in, and nobody is asked
+        try:
+            return "online" if wandb.login(prompt=False) else "offline"  # False: nobody is logged in, and nobody is asked
+        except wandb.errors.Error as error:
+            rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline")
+            return "offline"
     if mode in ("online", "offline", "disabled"):
         return mode  # type: ignore[return-value]
     return "offline"

@@ -1,5 +1,6 @@
 """The verbs that need Lightning: fit, validate, test, predict."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -9,15 +10,20 @@ from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
-from sdsiqa import tracking
+from sdsiqa import artifacts, interruption, tracking
 from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, StepSeeds
+from sdsiqa.checkpoint_writer import WholeCheckpoints
 from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.devices import SameStatistics, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
-from sdsiqa.errors import CheckpointError
-from sdsiqa.images import write_bytes
+from sdsiqa.errors import CheckpointError, RunMismatchError, StoppedError
+from sdsiqa.faults import explained
 from sdsiqa.parser import StrictParser
+from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
+from sdsiqa.restart import Restart
 from sdsiqa.run import RunFolder, RunSettings, fingerprint, now
+from sdsiqa.run_logger import RunLogger
 from sdsiqa.surroundings import surroundings
 from sdsiqa.tasks import QualityTask
 from sdsiqa.tracking import WandbSettings
@@ -62,6 +68,9 @@ class QualityCLI(LightningCLI):
         """Parse; Lightning's own version warns whenever another Python function hands over the words."""
         self.config = parser.parse_args(args)
 
+    def _parse_ckpt_path(self) -> None:
+        """Leave checkpoints shut: Lightning would look into them for arguments, and ours hold none."""
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what belongs to the run."""
         parser.add_class_arguments(RunSettings, "run")
@@ -88,15 +97,17 @@ class QualityCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
         config = self._get(self.config_init, "trainer")
-        recipe = Recipe.of(self.plain, self.datamodule.benchmark)
+        recipe, pulse = Recipe.of(self.plain, self.datamodule.benchmark), Pulse()
         own = [
             *(LogAgreement(), WriteScores(), LogScatter(), LogPanel()),
-            *(StepSeeds(), History(), Cost(), RecipeKeeper(recipe)),
-            BestCheckpoint(),
+            *(SameStatistics(), StepSeeds(), pulse, Cost(), History(pulse), RecipeKeeper(recipe)),
+            *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
         # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
         config.use_distributed_sampler = False
+        spread(config)
+        config.plugins.append(WholeCheckpoints(self.folder.manifest))
         config.logger = self._logger() or False
         return super().instantiate_trainer(**kwargs)
 
@@ -123,23 +134,25 @@ class QualityCLI(LightningCLI):
 
     def after_test(self) -> None:
         """Send the new score table."""
-        tracking.log_results(self.trainer.loggers, self.folder.path)
+        artifacts.log_results(self.trainer.loggers, self.folder.path)
 
     @rank_zero_only
-    def _logger(self) -> Any:
+    def _logger(self) -> RunLogger | None:
         settings = self._get(self.config_init, "run")
         wandb = self._get(self.config_init, "wandb")
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        return tracking.open_logger(wandb, settings, self.folder.path, self.plain if self.subcommand == "fit" else None)
+        logger = tracking.open_logger(wandb, settings, self.folder.path, self.plain if self.subcommand == "fit" else None)
+        if logger is not None and self.subcommand != "fit":
+            logger.append()
+        return logger
 
     @rank_zero_only
     def _write_record(self, facts: dict[str, str], split: Any) -> None:
-        self.folder.claim()
-        write_bytes(self.folder.path / "config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
-        split.save(self.folder.path / "split.json", self.datamodule.benchmark.table())
+        self.folder.write("config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
+        self.folder.write("split.json", split.to_json(self.datamodule.benchmark.table()))
         around = surroundings()
         tracking.add_facts(self.trainer.loggers, {**facts, "git_commit": around["git"].get("commit")})
-        tracking.use_data(self.trainer.loggers, self.datamodule.benchmark.name, facts)
+        artifacts.use_data(self.trainer.loggers, self.datamodule.benchmark.name, facts)
         self.folder.update(
             id=self.folder.path.name,
             **facts,
@@ -156,14 +169,19 @@ class QualityCLI(LightningCLI):
             state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc"
         )
         keep = self._get(self.config_init, "wandb").checkpoints
-        tracking.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
+        artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
 
     def _prepare_fit(self, config: Namespace) -> None:
+        if _is_first():
+            self.folder.claim.take(patience=_patience())
         if self.folder.finished:
             print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
             sys.exit(0)
         self.folder.check({"hash": fingerprint(self.plain)})
+        foreign = sorted(self.folder.path.glob("hpc_ckpt_*.ckpt"))
+        if foreign:
+            raise RunMismatchError(f"{foreign[0]} is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it")
         if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
             config.ckpt_path = str(self.folder.last)
             rank_zero_info(f"going on from {config.ckpt_path}")
@@ -191,10 +209,30 @@ def main(args: list[str] | None = None) -> int:
     Args:
         args: Words after `sdsiqa`; none takes the process's own.
     """
+    interruption.listen()
     try:
-        QualityCLI.start(args)
+        with explained():
+            QualityCLI.start(args)
+    except StoppedError as stop:
+        tracking.close(exit_code=stop.status)
+        if not _is_first():
+            return 0  # the launcher would take another status for a fault, and end the first process before its time
+        raise
     except BaseException:
         tracking.close(exit_code=1)
         raise
+    finally:
+        interruption.stop_listening()
     tracking.close()
     return 0
+
+
+def _patience() -> float:
+    """Seconds to wait for a folder: a job that was put back into the queue may start before its first life has ended."""
+    again = any(os.environ.get(name, "0") != "0" for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
+    return 60.0 if again else 0.0
+
+
+def _is_first() -> bool:
+    """Say whether this process writes; Lightning reads it from the launcher's variables, before there is a trainer."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)

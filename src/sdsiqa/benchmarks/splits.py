@@ -71,10 +71,13 @@ class Split:
         return {"train": self.train, "val": self.val, "test": self.test}[part]
 
     def save(self, path: Path, table: pd.DataFrame) -> None:
-        """Write names and counts as JSON, atomically.
+        """Write `to_json`, atomically."""
+        write_bytes(path, self.to_json(table))
+
+    def to_json(self, table: pd.DataFrame) -> bytes:
+        """Give names and counts as JSON.
 
         Args:
-            path: Where to.
             table: The benchmark's table.
         """
         document: dict[str, object] = {key: getattr(self, key) for key in ("benchmark", "name", "unit", "sha256")}
@@ -83,7 +86,7 @@ class Split:
             images, contents = chosen["image"].tolist(), sorted(chosen["content"].unique())
             counts = {"images": len(images), "contents": len(contents)}
             document[part] = {"counts": counts, "contents": contents, "images": images}
-        write_bytes(path, (json.dumps(document, indent=1) + "\n").encode())
+        return (json.dumps(document, indent=1) + "\n").encode()
 
     @classmethod
     def load(cls, path: Path, table: pd.DataFrame) -> Self:

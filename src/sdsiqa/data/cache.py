@@ -58,10 +58,18 @@ class DecodedCache:
         with FileLock(self.path.with_suffix(".lock")):
             if not index.exists():  # the index is written last, so its presence means that the pixels are complete
                 self._write(names, load, jobs)
-        places = json.loads(index.read_text())
-        known = np.array(list(places), np.str_)
+        try:
+            entries = dict(json.loads(index.read_text()))
+            known, places = np.array(list(entries), np.str_), np.array(list(entries.values()), np.int64).reshape(-1, 4)
+            end = np.max(places[:, 0] + places[:, 1] * places[:, 2] * (3 + places[:, 3]), initial=0)
+            if end > self.path.stat().st_size or places.min(initial=0) < 0:
+                raise ValueError("it names places outside of its file")
+        except (ValueError, TypeError, OSError) as error:
+            raise SdsiqaError(
+                f"{index} is no index of decoded images ({str(error)[:100]}); remove it and {self.path.name}"
+            ) from error
         order = np.argsort(known)
-        self._names, self._places = known[order], np.array(list(places.values()), np.int64).reshape(-1, 4)[order]
+        self._names, self._places = known[order], places[order]
 
     def __contains__(self, name: str) -> bool:
         """Say whether a name is stored."""

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import lightning
 import pandas as pd
@@ -15,6 +15,7 @@ from sdsiqa.benchmarks.splits import Split, make_split
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import Cutter, PictureReader, QualityDataset, Sample, collate
+from sdsiqa.data.loader import EpochLoader
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.models.network import QualityNetwork
@@ -71,6 +72,7 @@ class QualityDataModule(lightning.LightningDataModule):
             )
         self.split: Split | None = None
         self._cache: DecodedCache | None = None
+        self._position: dict[str, int] | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -134,8 +136,20 @@ class QualityDataModule(lightning.LightningDataModule):
         return table.loc[list(rows)]
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Random crops of the training part."""
-        return self._loader(self.rows("train"), RandomCrops(self.crop, self.patches_per_image), train=True)
+        """Random crops of the training part; what a checkpoint has seen of its epoch is left out."""
+        loader = self._loader(self.rows("train"), RandomCrops(self.crop, self.patches_per_image), train=True)
+        if self._position is not None:
+            cast(EpochLoader, loader).load_state_dict(self._position)
+        return loader
+
+    def state_dict(self) -> dict[str, int]:
+        """Position in the training part, for checkpoints; Lightning gives a loader its own back too late."""
+        epoch = 0 if self.trainer is None else self.trainer.current_epoch
+        return {"epoch": epoch, "batches": self._trained()}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from a checkpoint."""
+        self._position = dict(state_dict)
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Validation part, seen as in the test; none when it is trained on."""
@@ -171,17 +185,26 @@ class QualityDataModule(lightning.LightningDataModule):
     def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False) -> DataLoader[Sample]:
         rank = 0 if self.trainer is None else self.trainer.global_rank
         fields = tuple(name for name in self.inputs if name in ("image", "saliency", "reference"))
-        # whole images differ in size, so each is a batch
-        batch_size = 1 if isinstance(cut, WholeImage) else max(1, self.batch_size // self._world)
-        return DataLoader(
-            QualityDataset(rows, self.reader(), fields, cut, self.seed),
-            batch_size=batch_size,
-            sampler=EpochSampler(len(rows), train, self.seed, rank, self._world),
-            num_workers=self.num_workers,
-            collate_fn=collate,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            persistent_workers=train and self.num_workers > 0,
-        )
+        options: dict[str, Any] = {
+            "dataset": QualityDataset(rows, self.reader(), fields, cut, self.seed),
+            "sampler": EpochSampler(len(rows), train, self.seed, rank, self._world),
+            "num_workers": self.num_workers,
+            "collate_fn": collate,
+            # copies from pinned memory overlap with computation; pinning without a GPU would only cost
+            "pin_memory": self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+        }
+        if not train:
+            # an image's score depends on that image alone only if it is computed alone: libraries choose their kernels,
+            # and so the last digits, by the size of the batch
+            return DataLoader(batch_size=1, **options)
+        size = max(1, self.batch_size // self._world)
+        return EpochLoader(trained=self._trained, batch_size=size, persistent_workers=self.num_workers > 0, **options)
+
+    def _trained(self) -> int:
+        """Batches of the epoch that this device is done with."""
+        if self.trainer is None:
+            return 0
+        return int(self.trainer.fit_loop.epoch_loop.batch_progress.current.processed)  # type: ignore[attr-defined]
 
     def _open_cache(self, jobs: int) -> None:
         if self.cache_folder is None or self._cache is not None:

@@ -24,18 +24,29 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __init__(self, size: int, shuffle: bool, seed: int, rank: int = 0, world: int = 1) -> None:
         self.size, self.shuffle, self.seed, self.rank, self.world = size, shuffle, seed, rank, world
         self.epoch = 0
+        self._resumed: tuple[int, int] | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of an epoch."""
         self.epoch = epoch
 
+    def go_on(self, epoch: int, done: int) -> None:
+        """Start an epoch that was broken off after its first positions; other epochs stay whole.
+
+        Args:
+            epoch: That epoch.
+            done: Positions of this device that are done.
+        """
+        self.epoch, self._resumed = epoch, (epoch, done)
+
     def __len__(self) -> int:
-        """Count the positions of this device."""
+        """Count the positions of this device in a whole epoch."""
         return -(-self.size // self.world)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Iterate over this device's share of the epoch."""
         generator = np.random.default_rng((self.seed, self.epoch))
         order = generator.permutation(self.size) if self.shuffle else np.arange(self.size)
-        padded = np.resize(order, len(self) * self.world)
-        return ((self.epoch, int(position)) for position in padded[self.rank :: self.world])
+        share = np.resize(order, len(self) * self.world)[self.rank :: self.world]
+        done = self._resumed[1] if self._resumed is not None and self._resumed[0] == self.epoch else 0
+        return ((self.epoch, int(position)) for position in share[done:])

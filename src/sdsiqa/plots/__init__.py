@@ -6,7 +6,7 @@ from sdsiqa.plots.course import box_over_splits, curves
 from sdsiqa.plots.heat import heat_map
 from sdsiqa.plots.panel import PanelRow, panel, panels
 from sdsiqa.plots.scatter import scatter, scatter_grid
-from sdsiqa.plots.style import save
+from sdsiqa.plots.style import publish, save
 
 __all__ = [
     "PanelRow",
@@ -18,6 +18,7 @@ __all__ = [
     "heat_map",
     "panel",
     "panels",
+    "publish",
     "save",
     "scatter",
     "scatter_grid",

@@ -1,6 +1,7 @@
 """What all figures share: colours, letters, and how they are saved."""
 
 import io
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sdsiqa.images import write_bytes
+from sdsiqa.manifest import Manifest
 
 COLOURS: Final[Sequence[str]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5E4FA2")
 """Told apart with every kind of colour vision [Okabe and Ito 2008]; yellow, faint on white, made way for a violet."""
@@ -82,3 +84,17 @@ def save(figure: Figure, path: Path, pdf: bool = False, dpi: int = 150) -> None:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata)
             write_bytes(path if suffix == ".png" else path.with_suffix(suffix), buffer.getvalue())
+
+
+def publish(figure: Figure, path: Path, folder: Path) -> None:
+    """Write a figure of a run, as PNG and PDF, with its checksums.
+
+    Args:
+        figure: The figure.
+        path: Where the PNG goes.
+        folder: The run's folder.
+    """
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".figures-") as name:
+        save(figure, Path(name) / path.name, pdf=True)
+        for made in sorted(Path(name).iterdir()):
+            Manifest(folder).publish(path.with_name(made.name), made.replace)

@@ -1,5 +1,6 @@
 """Self-attention of a vision transformer that was trained without labels."""
 
+import pickle  # noqa: TID251 - only the name of its error; nothing is unpickled
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,8 +91,9 @@ class Dino(SaliencyProvider):
             model: nn.Module = timm.create_model(
                 self.name, pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, dynamic_img_size=True
             )
-        except (RuntimeError, TypeError, ValueError, KeyError) as error:
-            # timm reports unknown names, other architectures and other networks' weights as any of these
+        except (RuntimeError, TypeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+            # timm reports unknown names, other architectures and other networks' weights as any of these, and torch code
+            # in a file of weights as the last one
             raise CheckpointError(f"{self.weights or self.name}: timm cannot build {self.name!r} ({error})") from error
         if not getattr(model, "has_class_token", False):
             raise CheckpointError(f"{self.name!r} has no class token; choose a DINO transformer such as the default")

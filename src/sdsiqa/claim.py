@@ -1,0 +1,61 @@
+"""One process per folder: a lock that dies with its holder, and a note that says who that is."""
+
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import ClassVar
+
+from filelock import FileLock, Timeout
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.images import write_bytes
+
+
+class Claim:
+    """The right of one process to write into a folder.
+
+    It is an advisory lock of the system (`flock`): however its holder ends, by SIGKILL or with its machine, the lock is
+    gone, and nobody has to judge whether a note is stale. The file system has to carry such locks between machines, as
+    NFS and Lustre (mounted with `flock`) do.
+
+    Args:
+        folder: The folder; made if it is not there.
+    """
+
+    _held: ClassVar[set[FileLock]] = set()
+    """A lock that nobody refers to is given back; this refers to those that are held."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.note = folder / ".owner.json"
+        self._lock = FileLock(folder / ".lock", is_singleton=True)
+
+    def take(self, patience: float = 0) -> None:
+        """Take the folder, or say who has it.
+
+        Args:
+            patience: Seconds to wait for a holder that may be on its way out.
+
+        Raises:
+            RunMismatchError: Another process has it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=patience)
+        except Timeout as error:
+            who = dict(json.loads(self.note.read_text())) if self.note.exists() else {}
+            by = ", ".join(f"{name} {value}" for name, value in who.items() if value) or "unknown"
+            raise RunMismatchError(
+                f"{self.folder} is in use by another process ({by}); wait for it, or start this run under another run.name"
+            ) from error
+        self._held.add(self._lock)
+        since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        facts = {"host": platform.node(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID"), "since": since}
+        write_bytes(self.note, json.dumps(facts).encode())
+
+    def give_back(self) -> None:
+        """Let other processes in."""
+        self._held.discard(self._lock)
+        self._lock.release(force=True)

@@ -1,0 +1,41 @@
+"""A loader that knows how far into an epoch training has come."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from sdsiqa.data.dataset import Sample
+from sdsiqa.data.sampler import EpochSampler
+
+
+class EpochLoader(DataLoader[Sample]):
+    """Goes on in mid-epoch.
+
+    The position is that of training, not of the workers, which are batches ahead. It counts steps, so a run may go on
+    with another number of devices: the images of a step are the same.
+
+    Lightning makes the iterator before it knows the epoch of a checkpoint, and worker processes would begin at once with
+    the first epoch's images; so they begin when the first batch is asked for.
+
+    Args:
+        sampler: Decides the order.
+        trained: Tells how many batches of the epoch are trained on.
+        options: As for `torch.utils.data.DataLoader`.
+    """
+
+    def __init__(self, *, sampler: EpochSampler, trained: Callable[[], int], **options: Any) -> None:
+        super().__init__(sampler=sampler, **options)
+        self._order, self._trained = sampler, trained
+
+    def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]
+        """Iterate over the rest of the epoch that is chosen when the first batch is asked for."""
+        yield from super().__iter__()
+
+    def state_dict(self) -> dict[str, int]:
+        """Epoch, and batches of it that are trained on."""
+        return {"epoch": self._order.epoch, "batches": self._trained()}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from there; the epoch's length stays that of the whole epoch."""
+        self._order.go_on(state_dict["epoch"], state_dict["batches"] * (self.batch_size or 1))

@@ -1,0 +1,81 @@
+"""What goes wrong in the middle of a run, in words that say what to do."""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from sdsiqa.errors import SdsiqaError, StorageError, TrainingFaultError
+
+_NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+_GONE = re.compile(
+    r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|Socket Timeout|NCCL|[Gg]loo|[Tt]imed out (after )?waiting"
+)
+_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory")
+_KILLED_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexpectedly)")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what libraries raise into an `SdsiqaError` where its cause is known; let everything else pass."""
+    try:
+        yield
+    except SdsiqaError as error:
+        plain = _from_worker(error)
+        if plain is None:
+            raise
+        raise plain from error
+    except (OSError, RuntimeError, MemoryError) as error:
+        known = explain(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def explain(error: BaseException) -> SdsiqaError | None:
+    """Say what an error means.
+
+    Args:
+        error: What a library raised.
+
+    Returns:
+        The same for a person to read; none for what is not known.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        room = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "give this user the right to write there"
+        return StorageError(
+            f"{error.filename or 'a file'} could not be written ({error.strerror}); {room}, or set run.root to another folder. "
+            "What was written before is whole; the same command goes on"
+        )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or _MEMORY.search(text):
+        return TrainingFaultError(
+            f"memory ran out ({text[:160] or 'MemoryError'}); lower data.batch_size or data.patches_per_image, train on more "
+            "devices, or set trainer.precision to bf16-mixed. The last checkpoint is good"
+        )
+    if _KILLED_WORKER.search(text):
+        return TrainingFaultError(
+            f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
+            "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command goes on from it"
+        )
+    if _several() and _GONE.search(text):
+        return TrainingFaultError(
+            f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
+            "killed. The last checkpoint is good; the same command goes on from it"
+        )
+    return None
+
+
+def _from_worker(error: SdsiqaError) -> SdsiqaError | None:
+    """Take our own message out of the traceback that a loader process wraps around it."""
+    text = str(error)
+    if not text.startswith("Caught "):
+        return None
+    name = f"{type(error).__module__}.{type(error).__qualname__}: "
+    return type(error)(text.rpartition(name)[2].strip())
+
+
+def _several() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1

@@ -1,0 +1,188 @@
+"""Files from elsewhere run no code; files that do not fit say what to do; a run's files can be verified."""
+
+import json
+import pickle  # noqa: TID251 - to make what must not be opened
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from runs import fit, words
+from sdsiqa.benchmarks import LIVEC
+from sdsiqa.benchmarks.published_splits import read_published_split
+from sdsiqa.benchmarks.splits import Split
+from sdsiqa.cli import main
+from sdsiqa.data.cache import DecodedCache
+from sdsiqa.errors import BenchmarkMismatchError, CheckpointError, SdsiqaError
+from sdsiqa.manifest import Manifest
+from sdsiqa.run import RunFolder
+from sdsiqa.saliency import Dino
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+class Bomb:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.mark,)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDSIQA_TEST_SUBSET", "1")
+        patch.setenv("WANDB_MODE", "disabled")
+        return fit(tmp_path_factory.mktemp("safety"), epochs=1)
+
+
+@pytest.mark.parametrize("form", ["pickle", "torch"])
+def test_a_bomb_as_a_checkpoint_is_refused_by_name(
+    tmp_path: Path, run: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark, bomb = tmp_path / "exploded", tmp_path / "bomb.ckpt"
+    if form == "pickle":
+        bomb.write_bytes(pickle.dumps({"state_dict": Bomb(mark)}))
+    else:
+        torch.save({"state_dict": {}, "bomb": Bomb(mark)}, bomb)
+    photo = next((run.parents[1] / "data").rglob("*.bmp"), None) or next((run.parents[1] / "data").rglob("*.jpg"))
+    commands = [
+        ["score", str(photo), "--checkpoint", str(bomb)],
+        ["test", "-c", str(run / "config.yaml"), "--ckpt_path", str(bomb)],
+        ["fit", *words(tmp_path), "--ckpt_path", str(bomb)],
+    ]
+    for command in commands:
+        assert main(command) == 1, command[0]
+        assert f"{bomb}: is no checkpoint of plain weights" in capsys.readouterr().err, command[0]
+        assert not mark.exists(), command[0]
+
+
+def test_a_bomb_as_a_cache_is_refused_by_name(tmp_path: Path) -> None:
+    mark = tmp_path / "exploded"
+    cache = DecodedCache(tmp_path, "pictures")
+    for content in (pickle.dumps(Bomb(mark)), b'{"a.png": [0, 4000, 4000, 1]}'):
+        (tmp_path / "pictures.json").write_bytes(content)
+        (tmp_path / "pictures.bin").write_bytes(content)
+        with pytest.raises(SdsiqaError, match=r"pictures\.json is no index of decoded images .*; remove it and pictures\.bin"):
+            cache.fill(["a.png"], lambda name: (np.zeros((2, 2, 3), np.uint8), None))
+    assert not mark.exists()
+
+
+def test_a_bomb_as_a_split_is_refused_by_name(tmp_path: Path, run: Path) -> None:
+    table = LIVEC(run.parents[1] / "data" / "livec").table()
+    mark, file = tmp_path / "exploded", tmp_path / "split.json"
+    file.write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(BenchmarkMismatchError, match=r"split\.json is no split file"):
+        Split.load(file, table)
+    for part in ("train", "val", "test"):
+        np.save(tmp_path / f"{part}.npy", np.array([Bomb(mark)], dtype=object), allow_pickle=True)
+    with pytest.raises(BenchmarkMismatchError, match=r"train\.npy is no array of row numbers"):
+        read_published_split(tmp_path, 0, "livec", table)
+    assert not mark.exists()
+
+
+def test_a_bomb_as_weights_of_a_saliency_model_is_refused_by_name(tmp_path: Path) -> None:
+    mark, file = tmp_path / "exploded", tmp_path / "dino.pth"
+    torch.save({"state_dict": Bomb(mark)}, file)
+    with pytest.raises(CheckpointError, match=r"dino\.pth: timm cannot build"):
+        Dino("test_vit", weights=file)(np.zeros((64, 64, 3), np.uint8), "a")
+    assert not mark.exists()
+
+
+def test_a_checkpoint_of_another_version_or_network_says_what_to_do(
+    tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
+    old, lacking = tmp_path / "old.ckpt", tmp_path / "lacking.ckpt"
+    torch.save({**content, "sdsiqa": json.dumps({**json.loads(content["sdsiqa"]), "version": 99})}, old)
+    weights = dict(content["state_dict"])
+    weights.pop(next(name for name in weights if "head" in name))
+    torch.save({**content, "state_dict": weights}, lacking)
+    for file, message in (
+        (old, "its recipe has version 99, and this sdsiqa reads"),
+        (lacking, "do not fit the configured network"),
+    ):
+        assert main(["test", "-c", str(run / "config.yaml"), "--ckpt_path", str(file)]) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(run)]) == 0
+    assert "files, all as they were written" in capsys.readouterr().out
+    scores = next((run / "scores").glob("*.csv"))
+    before, best = scores.read_bytes(), (run / "checkpoints" / "best.ckpt").read_bytes()
+    scores.write_bytes(before.replace(b"1", b"2", 1))
+    (run / "checkpoints" / "best.ckpt").unlink()
+    (run / "figures" / "foreign.png").write_bytes(b"")
+    assert main(["verify", str(run.parent)]) == 1
+    said = capsys.readouterr().out
+    assert "scores/livec-test.csv: has changed since it was written (as many bytes, SHA-256" in said
+    assert "checkpoints/best.ckpt: is missing" in said
+    assert "figures/foreign.png: is not in manifest.json; it came from elsewhere" in said
+    scores.write_bytes(before)
+    (run / "checkpoints" / "best.ckpt").write_bytes(best)
+    (run / "figures" / "foreign.png").unlink()
+    assert main(["verify", str(tmp_path)]) == 1
+    assert "has no manifest.json; name a folder that `sdsiqa fit` made" in capsys.readouterr().err
+
+
+def test_a_file_that_is_being_replaced_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    manifest = Manifest(tmp_path)
+    manifest.write(tmp_path / "metrics.csv", b"old")
+    for new in (b"newer", b"newest"):
+        with pytest.raises(KeyboardInterrupt):  # as if killed between the entry and the rename
+            manifest.publish(tmp_path / "metrics.csv", lambda part, new=new: _write_and_break(part, new))
+        assert manifest.problems() == []
+    manifest.write(tmp_path / "metrics.csv", b"last")
+    (tmp_path / "metrics.csv").write_bytes(b"old")  # a completed file is its own only
+    assert len(manifest.problems()) == 1
+
+
+def _write_and_break(part: Path, data: bytes) -> None:
+    part.write_bytes(data)
+    unbroken = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if target.name == "metrics.csv":
+            Path.replace = unbroken  # type: ignore[method-assign]
+            raise KeyboardInterrupt
+        return unbroken(self, target)
+
+    Path.replace = replace  # type: ignore[method-assign,assignment]
+
+
+def test_a_lock_does_not_outlive_its_holder(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from sdsiqa.claim import Claim\n"
+    code += "Claim(Path(sys.argv[1])).take(); print('held', flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    folder = RunFolder(tmp_path)
+    with pytest.raises(SdsiqaError, match=f"pid {holder.pid}"):
+        folder.claim.take()
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    folder.claim.take()
+    folder.claim.give_back()
+
+
+def test_a_checkpoint_of_lightning_in_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = fit(tmp_path, epochs=1)
+    RunFolder(folder).update(state="started")
+    (folder / "hpc_ckpt_1.ckpt").write_bytes(b"")
+    assert main(["fit", *words(tmp_path, epochs=1)]) == 1
+    assert "hpc_ckpt_1.ckpt is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it" in capsys.readouterr().err
