@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from bench import gpu
 from bench.__main__ import main, table
 from bench.compute import Load
 from bench.loading import images_per_second
@@ -90,3 +92,13 @@ def test_everything_is_written_with_machine_and_versions(
     shown = capsys.readouterr().out
     assert "goals missed" in shown or "all goals held" in shown
     assert table([]).row_count == 0
+
+
+def test_the_fast_step_runs_anywhere_and_without_a_gpu_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step, rate = gpu.fast_step(TINY, turns=2, compiled=False)
+    assert step.ours > 0
+    assert rate.unit == "crops/s"
+    if not torch.cuda.is_available():
+        gpu.main(["--output", str(tmp_path / "bench-gpu.json")])
+        assert "there is no GPU here" in capsys.readouterr().out
+        assert not (tmp_path / "bench-gpu.json").exists()
