@@ -58,8 +58,17 @@ def test_what_extends_another_replaces_what_it_says_itself(tmp_path: Path) -> No
 
 
 def test_another_benchmark_takes_the_place_of_the_files_own(tmp_path: Path) -> None:
-    experiment = Experiment.load(write(tmp_path, TEXT), {"bid": CONFIGS / "train" / "bid.yaml"})
-    assert {variant.benchmark for variant in experiment.variants()} == {"bid"}
+    experiment = Experiment.load(write(tmp_path, TEXT), {"bid": (CONFIGS / "train" / "bid.yaml", CONFIGS / "cpu.yaml")})
+    variants = experiment.variants()
+    assert {variant.benchmark for variant in variants} == {"bid"}
+    assert variants[0].words[:4] == ("-c", str(CONFIGS / "train" / "bid.yaml"), "-c", str(CONFIGS / "cpu.yaml"))
+
+
+def test_files_can_be_laid_over_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    text = f"benchmarks: {{livec: [{CONFIGS}/train/livec.yaml, {CONFIGS}/cpu.yaml]}}\n"
+    (variant,) = Experiment.load(write(tmp_path, text)).variants()
+    assert variant.words[:4] == ("-c", "configs/train/livec.yaml", "-c", "configs/cpu.yaml")
 
 
 def test_a_pattern_picks_by_a_part_of_the_name(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from sdsiqa.surroundings import code_version, surroundings
 
 
 def config(**changes: Any) -> dict[str, Any]:
+    ridge = {"class_path": "sdsiqa.ridge.RidgeStart", "init_args": {"penalties": [1.0], "folder": "/cache"}}
     base: dict[str, Any] = {
         "seed_everything": 0,
         "trainer": {"max_epochs": 3, "devices": 1, "callbacks": None, "precision": "32-true"},
@@ -27,7 +28,7 @@ def config(**changes: Any) -> dict[str, Any]:
             "num_workers": 2,
             "cache": "/tmp/c",
         },
-        "model": {"class_path": "QualityTask", "init_args": {"backbone_lr_scale": 0.1}},
+        "model": {"class_path": "QualityTask", "init_args": {"backbone_lr_scale": 0.1, "ridge_start": ridge}},
         "run": {"name": "live"},
         "wandb": {"project": "x"},
     }
@@ -49,6 +50,7 @@ def config(**changes: Any) -> dict[str, Any]:
         {"data__benchmark__init_args__root": "/elsewhere"},
         {"run__name": "other"},
         {"wandb__project": "other"},
+        {"model__init_args__ridge_start__init_args__folder": "/elsewhere"},
     ],
 )
 def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
@@ -64,6 +66,7 @@ def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
         {"data__split": 1},
         {"data__benchmark__init_args__short_side": 384},
         {"model__init_args__backbone_lr_scale": 1.0},
+        {"model__init_args__ridge_start__init_args__penalties": [2.0]},
         {"trainer__callbacks": [{"class_path": "sdsiqa.callbacks.EMA", "init_args": {"decay": 0.9}}]},
     ],
 )

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,7 +58,7 @@ class Experiment:
         name: The file's name without its ending.
         group: Folder below `runs/`, and group on a dashboard. Experiments with one group share their runs: the scatter
             plots of a table need no training of their own.
-        benchmarks: Run file (as in `configs/train/`) by name.
+        benchmarks: Run file (as in `configs/train/`) by name, with files laid over it, if any.
         methods: Model file (as in `configs/model/`) by name; null leaves the one of the run file.
         ablations: Files laid over the run, by name.
         splits: Numbers of splits, or `official`.
@@ -70,7 +70,7 @@ class Experiment:
 
     name: str
     group: str
-    benchmarks: Mapping[str, Path]
+    benchmarks: Mapping[str, tuple[Path, ...]]
     methods: Mapping[str, Path | None]
     ablations: Mapping[str, tuple[Path, ...]]
     splits: tuple[int | str, ...]
@@ -80,12 +80,12 @@ class Experiment:
     baseline: str | None
 
     @classmethod
-    def load(cls, file: Path, benchmarks: Mapping[str, Path] | None = None) -> "Experiment":
+    def load(cls, file: Path, benchmarks: Mapping[str, tuple[Path, ...]] | None = None) -> "Experiment":
         """Read an experiment.
 
         Args:
             file: The file.
-            benchmarks: Run files by name that replace the file's own.
+            benchmarks: Run files by name, and what is laid over them, in place of the file's own.
 
         Raises:
             ExperimentError: There is no such file, or it says something unknown.
@@ -114,11 +114,10 @@ class Experiment:
         found = []
         for index, (benchmark, method, ablation, seed, split) in enumerate(axes):
             model = self.methods[method]
-            overlays = [word for overlay in self.ablations[ablation] for word in ("-c", str(overlay))]
             words = [
-                *("-c", str(self.benchmarks[benchmark])),
+                *_laid(self.benchmarks[benchmark]),
                 *(("--model", str(model)) if model else ()),
-                *overlays,
+                *_laid(self.ablations[ablation]),
                 *(word for key, value in self.settings.items() for word in (f"--{key}", _word(value))),
                 *("--data.split", str(split), "--seed_everything", str(seed)),
             ]
@@ -128,7 +127,7 @@ class Experiment:
 
 
 _KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.name != "name")
-_PATHS = ("benchmarks", "methods", "tests")
+_PATHS = ("methods", "tests")
 
 
 def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -151,11 +150,12 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     for key in _PATHS:
         if key in content:
             content[key] = {str(name): _beside(file, path) for name, path in (content[key] or {}).items()}
-    if "ablations" in content:
-        content["ablations"] = {
-            str(name): tuple(_beside(file, overlay) for overlay in overlays or ())
-            for name, overlays in (content["ablations"] or {}).items()
-        }
+    for key in ("benchmarks", "ablations"):
+        if key in content:
+            content[key] = {
+                str(name): tuple(_beside(file, path) for path in ([paths] if isinstance(paths, str) else paths or ()))
+                for name, paths in (content[key] or {}).items()
+            }
     if base is None:
         return content
     other = file.parent / str(base)
@@ -188,6 +188,11 @@ def _beside(file: Path, path: str | None) -> Path | None:
         raise ExperimentError(f"{file} names {path!r}, and {full} does not exist; paths are relative to the experiment's file")
     here = Path.cwd()
     return full.relative_to(here) if full.is_relative_to(here) else full
+
+
+def _laid(files: Iterable[Path]) -> list[str]:
+    """Write files that are laid over each other as words of a command line."""
+    return [word for file in files for word in ("-c", str(file))]
 
 
 def _word(value: Any) -> str:

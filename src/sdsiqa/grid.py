@@ -183,21 +183,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--benchmark",
         action="append",
-        type=Path,
-        metavar="FILE",
+        metavar="FILE[,FILE]",
         default=[],
-        help="run file, such as configs/train/livec.yaml, in place of the experiment's benchmarks; may be repeated",
+        help="run file, such as configs/train/livec.yaml, and what is laid over it, in place of the experiment's benchmarks; "
+        "may be repeated",
     )
     parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of all runs (default: runs)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: beside the runs)")
     return parser
 
 
-def _benchmarks(files: Sequence[Path]) -> dict[str, Path]:
-    for file in files:
+def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    chosen = [tuple(Path(name) for name in names.split(",")) for names in given]
+    for file in (file for files in chosen for file in files):
         if not file.is_file():
             raise ExperimentError(f"--benchmark {file} does not exist; name a run file, such as configs/train/livec.yaml")
-    return {file.stem: file for file in files}
+    return {files[0].stem: files for files in chosen}
 
 
 def _order(cell: Cell) -> tuple[int, int]:

@@ -71,11 +71,12 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
     kept["data"] = {
-        name: _without_root(value) for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA
+        name: _without(value, "root") for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA
     }
     kept["trainer"] = {
         name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
     }
+    kept["model"] = _without(config.get("model"), "folder")  # of features that ridge_start could compute again
     # averaging weights is a callback, and it decides; so may any other that a configuration adds
     kept["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
     return kept
@@ -241,9 +242,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _without_root(value: Any) -> Any:
-    """Drop where files lie from a class and its arguments."""
-    if isinstance(value, Mapping) and isinstance(value.get("init_args"), Mapping):
-        arguments = {name: item for name, item in value["init_args"].items() if name != "root"}
-        return {**value, "init_args": arguments}
-    return value
+def _without(value: Any, name: str) -> Any:
+    """Drop an argument wherever it stands in a nested configuration."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without(item, name) for key, item in value.items() if key != name}
