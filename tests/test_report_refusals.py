@@ -125,6 +125,15 @@ def test_two_runs_that_claim_the_same_are_refused(tmp_path: Path) -> None:
     assert "both hold sdsiqa on live-test, split 0, seed 0; give them different run.method" in refusal(tmp_path)
 
 
+def test_one_name_for_two_configurations_is_refused(tmp_path: Path) -> None:
+    make_run(tmp_path)
+    config = make_run(tmp_path, split=1) / "config.yaml"
+    config.write_text(config.read_text() + "model:\n  init_args: {network: {init_args: {gate: none}}}\n")
+    said = refusal(tmp_path)
+    assert "are both called sdsiqa, and model.init_args.network.init_args.gate is None in one and 'none' in the other" in said
+    assert said.endswith("give them different run.method or run.ablation, or report them apart")
+
+
 def test_a_foreign_table_of_other_images_is_refused(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     write_scores(tmp_path / "niqe" / "scores.csv", read_scores(run / "scores" / "live-test.csv").iloc[1:])

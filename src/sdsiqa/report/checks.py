@@ -20,10 +20,12 @@ def check_results(results: Sequence[Result]) -> None:
         results: As read.
 
     Raises:
-        RunMismatchError: Two claim to be the same; labels point the wrong way or differ between files; a run was scored on
-            images it trained on, or not on its test part; methods or splits that are compared have other images.
+        RunMismatchError: Two claim to be the same; one name stands for two configurations; labels point the wrong way or
+            differ between files; a run was scored on images it trained on, or not on its test part; methods or splits that
+            are compared have other images.
     """
     _check_names(results)
+    _check_settings(results)
     for result in results:
         check_labels(result)
         check_part(result)
@@ -92,6 +94,20 @@ def _check_names(results: Sequence[Result]) -> None:
             raise RunMismatchError(
                 f"{twin.file} and {result.file} both hold {result.label} on {result.group}, split {result.split or 'none'}, seed "
                 f"{result.seed or 'none'}; give them different run.method or run.name, or report them apart"
+            )
+
+
+def _check_settings(results: Sequence[Result]) -> None:
+    """One name is one configuration: a mean over two networks, or over two lengths of training, is no mean of a method."""
+    first: dict[tuple[str, str], Result] = {}
+    for result in (result for result in results if not result.is_foreign):
+        twin = first.setdefault((result.label, result.trained_on), result)
+        one, other = twin.settings, result.settings
+        key = next((key for key in sorted({*one, *other}) if one.get(key) != other.get(key)), None)
+        if key is not None:
+            raise RunMismatchError(
+                f"{twin.file} and {result.file} are both called {result.label}, and {key} is {one.get(key)!r} in one and "
+                f"{other.get(key)!r} in the other; give them different run.method or run.ablation, or report them apart"
             )
 
 

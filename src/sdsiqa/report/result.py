@@ -1,9 +1,10 @@
 """One score table with what is known of it, and how several are grouped."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +36,7 @@ class Result:
         tested: Images of the test part; none if unknown.
         root: Folder of the benchmark's images, if the run says it.
         is_foreign: Whether somebody dropped it in.
+        settings: What decided the run but for split and seed: values by dotted key.
     """
 
     file: Path
@@ -53,6 +55,7 @@ class Result:
     tested: frozenset[str] = field(default_factory=frozenset)
     root: Path | None = None
     is_foreign: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

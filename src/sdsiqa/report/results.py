@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.report.checks import check_results
 from sdsiqa.report.foreign import foreign_files, read_foreign
 from sdsiqa.report.result import FULL, Result
-from sdsiqa.run import RunFolder
+from sdsiqa.run import RunFolder, decisive
 from sdsiqa.score_table import read_scores
 from sdsiqa.significance import TEST_PER_TRAIN
 
@@ -85,6 +85,7 @@ def read_result(folder: Path, file: Path) -> Result:
         seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
         tested=frozenset(parts.get("test", ())),
         root=Path(root) if root and benchmark == trained_on else None,
+        settings=_flat(decisive({**config, "seed_everything": None, "data": {**data, "split": None}})),
     )
 
 
@@ -112,6 +113,15 @@ def _config(folder: Path) -> dict[str, Any]:
             f"{file} cannot be read ({type(error).__name__}), so nobody knows what {folder} scored; put the run's config.yaml "
             "back, or leave the folder out"
         ) from error
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Write nested values by dotted key."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {
+        key: leaf for part, item in value.items() for key, leaf in _flat(item, f"{name}.{part}" if name else str(part)).items()
+    }
 
 
 def _split(folder: Path) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.figures import copy_panels, drawings
 from sdsiqa.report.images import ImageFinder
 from sdsiqa.report.layout import Table
+from sdsiqa.report.paired import paired_tables
 from sdsiqa.report.quoted import quoted_table, read_quoted
 from sdsiqa.report.result import Result
 from sdsiqa.report.results import read_results
@@ -95,6 +96,7 @@ def tables_of(
     check_baseline(results, baseline)
     quotations = read_quoted(published) if published else []
     tables = [*summary_tables(results, evidence, baseline), *ablation_tables(results, evidence)]
+    tables += paired_tables(results, evidence, baseline)
     cross = cross_table(results, evidence)
     tables += [cross] if cross else []
     tables += distortion_tables(results, evidence)
