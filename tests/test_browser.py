@@ -93,7 +93,7 @@ def ink(page: Any) -> int:
 def test_it_opens_with_a_run_drawn(opened: Any) -> None:
     assert opened.locator("#runs tbody tr.run").count() == 7
     assert opened.locator("#runs tr.chosen").count() == 1
-    assert "7 runs of 3 methods on 2 benchmarks" in opened.inner_text("#overview")
+    assert "7 score tables of 3 methods on 2 benchmarks" in opened.inner_text("#overview")
     assert ink(opened) > 5000
     assert opened.locator("nav a").all_inner_texts() == ["Runs", "Tables", "Figures"]
     assert opened.locator("#tables table").count() > 5

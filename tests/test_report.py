@@ -287,6 +287,25 @@ def test_a_written_report_is_whole(tmp_path: Path) -> None:
     assert linked <= names
 
 
+def test_a_report_to_publish_holds_no_image_of_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path / "runs", "livec", root=draw_images("livec", tmp_path / "livec"))
+    (run / "figures").mkdir()
+    (run / "figures" / "panel-livec-test.png").write_bytes((tmp_path / "livec" / "photos" / "c000--1.png").read_bytes())
+    for more in ([], ["--no-images"]):
+        assert main(["report", str(run), "--out", str(tmp_path / "out"), *more]) == 0
+        names = {Path(line).name for line in capsys.readouterr().out.splitlines()}
+        shown = (tmp_path / "out" / "report.html").read_text()
+        has = not more
+        assert any(name.startswith("worst-") for name in names) == has
+        assert any(name.startswith("panel-") for name in names) == has
+        assert sorted(path.name for path in (tmp_path / "out" / "figures").iterdir()) == sorted(
+            name for name in names if name.endswith((".png", ".pdf"))
+        )  # the second report took away what the first had and it has not
+        assert ("panel-livec-test" in (tmp_path / "out" / "report.md").read_text()) == has
+        assert ("thumbnails-livec" in shown.replace("`thumbnails-", "")) == has
+        (tmp_path / "out" / "report.html").unlink()
+
+
 def test_the_same_runs_make_the_same_report(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", "livec", root=draw_images("livec", tmp_path / "livec"), contents=100)
     one, other = (write([tmp_path / "runs"], tmp_path / name) for name in ("one", "other"))

@@ -10,6 +10,8 @@ from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
 from sdsiqa.report.summary import runs_of, verdicts, warnings_of
 
+FEW_SPLITS = 3
+
 
 def ablation_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
     """Make, per benchmark and method that has ablations, the table of differences to the full method.
@@ -56,8 +58,8 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
         "95 % of images: paired bootstrap, how far the choice of test images alone moves the difference; 95 % of splits: by the "
         "corrected resampled t, which also counts training on other images.",
     ]
-    if any(len(difference.splits) == 2 for difference, _ in against.values()):
-        notes.append("Two splits leave one degree of freedom: hardly any difference can be told from noise.")
+    if any(1 < len(difference.splits) <= FEW_SPLITS for difference, _ in against.values()):
+        notes.append("So few splits leave one or two degrees of freedom: hardly any difference can be told from noise.")
     heads = ["ablation", "runs", "SRCC", "Δ SRCC", "95 % of splits", "95 % of images", "p (Holm)", "verdict"]
     heads += ["PLCC (raw)", "Δ PLCC"]
     first = next(iter(labels.values()))[0]

@@ -22,7 +22,7 @@ def main(args: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(args)
     if options.out is not None:
-        files = write(options.runs, options.out, options.baseline, options.published)
+        files = write(options.runs, options.out, options.baseline, options.published, not options.no_images)
         print("\n".join(map(str, files)))
         if options.readme is None:
             return 0
@@ -39,7 +39,7 @@ def main(args: list[str] | None = None) -> int:
         if options.format == "html":
             from sdsiqa.report.page import page
 
-            text = page(results, evidence, tables, ImageFinder(results), [], tick)
+            text = page(results, evidence, tables, ImageFinder([] if options.no_images else results), [], tick)
         elif options.format == "csv":
             text = "\n".join(f"# {table.name}\n{layout.csv(table)}" for table in tables)
         else:
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there instead"
     )
+    parser.add_argument("--no-images", action="store_true", help="leave images of the benchmarks out, for a report to publish")
     parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with")
     parser.add_argument(
         "--readme",

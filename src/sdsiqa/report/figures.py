@@ -1,6 +1,5 @@
 """Figures of a report, drawn from score tables and, where the images are at hand, from images."""
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.images import write_bytes
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
 from sdsiqa.report.layout import Table
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MANY = 12
 """Methods on a benchmark beyond which only full ones get scatters and sheets: the others would be hundreds of files."""
+
+SHARP = 240
+"""Pixels of the long side of an image on a sheet, about as many as are printed."""
 
 WORST = 12
 """Images on a sheet of largest errors."""
@@ -84,10 +87,9 @@ def copy_panels(results: Sequence[Result], folder: Path) -> list[tuple[str, str]
             source = first.file.parent.parent / "figures" / f"panel-{first.benchmark}-{first.part}.png"
             if not source.exists():
                 continue
-            folder.mkdir(parents=True, exist_ok=True)
             for suffix in (".png", ".pdf"):
                 if source.with_suffix(suffix).exists():
-                    shutil.copyfile(source.with_suffix(suffix), folder / f"{name}{suffix}")
+                    write_bytes(folder / f"{name}{suffix}", source.with_suffix(suffix).read_bytes())
             copied.append(
                 (name, f"What {label} looks at: {first.group}, split {first.split}; three smallest errors, three largest")
             )
@@ -152,7 +154,9 @@ def _sheet(result: Result, heading: str, opinion: str, images: ImageFinder) -> "
         digits = 1 if max(abs(row["mos"]), abs(row["predicted"])) >= 10 else 3
         kind = " ".join(str(part) for part in (row["distortion"], row["level"]) if part not in ("", -1))
         numbers = f"score {row['predicted']:.{digits}f}  {opinion} {row['mos']:.{digits}f}"
-        prints.append(plots.Print(images.thumbnail(result.benchmark, image, 320), f"{numbers}\n{_short(image)} {kind}".rstrip()))
+        prints.append(
+            plots.Print(images.thumbnail(result.benchmark, image, SHARP), f"{numbers}\n{_short(image)} {kind}".rstrip())
+        )
     return plots.contact_sheet(prints, title=f"{heading}: largest errors")
 
 

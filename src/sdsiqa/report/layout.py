@@ -186,7 +186,7 @@ def number(value: float, digits: int = 3) -> str:
     """
     if value != value:
         return "NaN"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no minus before a zero
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -196,7 +196,7 @@ def signed(value: float, digits: int = 3) -> str:
         value: The value.
         digits: After the point.
     """
-    return "NaN" if value != value else f"{value:+.{digits}f}".replace("-", "−")
+    return "NaN" if value != value else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def span(low: float, high: float, digits: int = 3) -> str:

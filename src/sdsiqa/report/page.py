@@ -104,7 +104,10 @@ def data_of(results: Sequence[Result], evidence: Evidence, known: dict[str, pd.D
                 "score": [_value(value, DIGITS) for value in score],
             }
         )
-    counted = f"{len(results)} runs of {len({result.label for result in results})} methods on {len(known)} benchmarks"
+    methods = len({result.label for result in results})
+    counts = ((len(results), "score table"), (methods, "method"), (len(known), "benchmark"))
+    tables, named, where = (f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    counted = f"{tables} of {named} on {where}"
     return {
         "overview": f"{counted}. Quality and scores are in [0, 1], higher is better; plots are on the authors' scale.",
         "runs": runs,

@@ -1,5 +1,6 @@
 """A whole report: every table that the results have something for, and the folder of it."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -32,14 +33,22 @@ PREAMBLE: Final = r"""\documentclass[10pt]{article}
 """
 
 
-def write(runs: Sequence[Path], out: Path, baseline: str | None = None, published: Path | None = None) -> list[Path]:
+def write(
+    runs: Sequence[Path],
+    out: Path,
+    baseline: str | None = None,
+    published: Path | None = None,
+    with_images: bool = True,
+) -> list[Path]:
     """Write the report of some runs into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
 
     Args:
         runs: Run folders, folders that hold them, or score tables.
-        out: The folder; files of an older report are replaced.
+        out: The folder; files of an older report there are replaced, or removed.
         baseline: Method that the others are compared with in the main tables; ablations are compared with the full one.
         published: CSV file of published numbers; none leaves them out.
+        with_images: Whether images of the benchmarks may be in it: thumbnails of the page, sheets of largest errors, panels.
+            Most benchmarks may not be passed on, so a report that is published or committed goes without.
 
     Returns:
         Every file that was written.
@@ -60,22 +69,28 @@ def write(runs: Sequence[Path], out: Path, baseline: str | None = None, publishe
         for table in tables:
             files.append(out / "tables" / f"{table.name}.csv")
             write_bytes(files[-1], layout.csv(table).encode())
-        images = ImageFinder(results)
+        images = ImageFinder(results if with_images else [])
         for drawing in drawings(results, evidence, tables, images):
             tick(f"drawing {drawing.name}")
             path = out / "figures" / f"{drawing.name}.png"
             save(drawing.draw(), path, pdf=True)
             files += [path, path.with_suffix(".pdf")]
             shown.append((drawing.name, drawing.caption))
-        shown += copy_panels(results, out / "figures")
+        panels = copy_panels(results, out / "figures") if with_images else []
+        copied = [out / "figures" / f"{name}{suffix}" for name, _ in panels for suffix in (".png", ".pdf")]
+        files += [file for file in copied if file.exists()]
+        shown += panels
+        # the page has scatters and largest errors of its own
+        in_page = [(out / "figures" / f"{n}.png", c) for n, c in shown if not n.startswith(("scatter-", "worst-"))]
         texts = {
             "report.md": markdown_report(tables, shown),
             "report.tex": latex_report(tables),
-            "report.html": page(results, evidence, tables, images, [(out / "figures" / f"{n}.png", c) for n, c in shown], tick),
+            "report.html": page(results, evidence, tables, images, in_page, tick),
         }
         for name, text in texts.items():
             files.append(out / name)
             write_bytes(files[-1], text.encode())
+    _remove_older(out, files)
     return files
 
 
@@ -127,6 +142,17 @@ def latex_report(tables: Sequence[Table]) -> str:
     # LaTeX holds back few floats at a time
     body = "".join(layout.latex(table) + ("\n\\clearpage\n" if place % 4 == 3 else "\n\n") for place, table in enumerate(tables))
     return PREAMBLE + body + "\\end{document}\n"
+
+
+def _remove_older(out: Path, files: Sequence[Path]) -> None:
+    """Remove what an older report left here and this one has not, and nothing else: each report lists its files."""
+    names, record = {str(file.relative_to(out)) for file in files}, out / ".report.json"
+    older = set(json.loads(record.read_text())) if record.exists() else set()
+    for name in older - names:
+        file = (out / name).resolve()
+        if file.is_relative_to(out.resolve()):
+            file.unlink(missing_ok=True)
+    write_bytes(record, json.dumps(sorted(names), indent=1).encode())
 
 
 class progress:  # noqa: N801 - reads as the function it is: a context that gives a function
