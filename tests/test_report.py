@@ -226,6 +226,20 @@ def test_a_foreign_method_joins_by_its_scores_alone(tmp_path: Path) -> None:
     assert {result.label for result in alone} == {"sdsiqa", "niqe"}
 
 
+def test_one_table_of_a_run_may_be_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path, tested=("livec",))
+    (result,) = read_results([run / "scores" / "live-test.csv"])
+    assert (result.label, result.is_foreign) == ("sdsiqa", False)
+
+
+def test_the_training_part_counts_what_trained(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert read_results([run])[0].test_per_train == 4 / 14  # contents, of 20 images each
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("  split: 0", "  split: 0\n  fit_on: train+val"))
+    assert read_results([run])[0].test_per_train == 4 / 16
+
+
 def test_old_folders_are_called_by_their_names(tmp_path: Path) -> None:
     run = make_run(tmp_path, method=None)
     assert read_results([run])[0].label == "live-net-full"

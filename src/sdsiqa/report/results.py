@@ -36,9 +36,11 @@ def read_results(runs: Sequence[Path]) -> list[Result]:
     own: dict[Path, Result] = {}
     dropped: dict[Path, None] = {}
     for run in runs:
-        folders = _folders(run)
-        tables = [(folder, file) for folder in folders for file in sorted((folder / "scores").glob("*.csv"))]
-        foreign = foreign_files(run)
+        if (run.parent.parent / "run.json").exists() and run.suffix == ".csv":
+            tables, foreign = [(run.parent.parent, run)], []
+        else:
+            tables = [(folder, file) for folder in _folders(run) for file in sorted((folder / "scores").glob("*.csv"))]
+            foreign = foreign_files(run)
         if not tables and not foreign:
             raise RunMismatchError(
                 f"{run} holds no scores/*.csv; name a folder that `sdsiqa fit` made, a folder of them, or a score table"
@@ -66,7 +68,8 @@ def read_result(folder: Path, file: Path) -> Result:
     source = data.get("benchmark") or {}
     trained_on = str(source.get("class_path", "")).rsplit(".", 1)[-1].lower()
     parts = _split(folder) if benchmark == trained_on else {}
-    test, train = len(parts.get("test", ())), len(parts.get("train", ()))
+    trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
+    test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
     root = (source.get("init_args") or {}).get("root")
     hours = (record.get("cost") or {}).get("training_hours", NAN)
     return Result(
