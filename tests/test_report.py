@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from report_runs import draw_images, make_run
 from runs import fit
@@ -240,9 +241,13 @@ def test_the_training_part_counts_what_trained(tmp_path: Path) -> None:
     assert read_results([run])[0].test_per_train == 4 / 16
 
 
-def test_old_folders_are_called_by_their_names(tmp_path: Path) -> None:
+def test_old_folders_are_called_by_their_network_or_their_names(tmp_path: Path) -> None:
     run = make_run(tmp_path, method=None)
     assert read_results([run])[0].label == "live-net-full"
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["model"] = {"init_args": {"network": {"class_path": "sdsiqa.models.sdsiqa.SDSIQA"}}}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    assert read_results([run])[0].label == "sdsiqa"
 
 
 def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,7 @@ def read_result(folder: Path, file: Path) -> Result:
     hours = (record.get("cost") or {}).get("training_hours", NAN)
     return Result(
         file=file,
-        method=str(run.get("method") or record.get("method") or name),
+        method=str(run.get("method") or record.get("method") or _network(config) or name),
         ablation=str(run.get("ablation") or record.get("ablation") or FULL),
         trained_on=trained_on,
         benchmark=benchmark,
@@ -125,6 +125,12 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
     return {
         key: leaf for part, item in value.items() for key, leaf in _flat(item, f"{name}.{part}" if name else str(part)).items()
     }
+
+
+def _network(config: dict[str, Any]) -> str:
+    """Name the network's class: what a run is called that was made before runs named their method."""
+    network = ((config.get("model") or {}).get("init_args") or {}).get("network") or {}
+    return str(network.get("class_path", "")).rsplit(".", 1)[-1].lower()
 
 
 def _split(folder: Path) -> dict[str, list[str]]:
