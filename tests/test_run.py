@@ -24,6 +24,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "trainer": {"max_epochs": 3, "devices": 1, "callbacks": None, "precision": "32-true"},
         "data": {
             "benchmark": {"class_path": "sdsiqa.benchmarks.LIVE", "init_args": {"root": "/a", "short_side": None}},
+            "saliency": {"class_path": "sdsiqa.saliency.Stored", "init_args": {"root": "/maps"}},
             "split": 0,
             "num_workers": 2,
             "cache": "/tmp/c",
@@ -48,9 +49,9 @@ def config(**changes: Any) -> dict[str, Any]:
         {"data__num_workers": 0},
         {"data__cache": None},
         {"data__benchmark__init_args__root": "/elsewhere"},
+        {"model__init_args__ridge_start__init_args__folder": "/elsewhere"},
         {"run__name": "other"},
         {"wandb__project": "other"},
-        {"model__init_args__ridge_start__init_args__folder": "/elsewhere"},
     ],
 )
 def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
@@ -65,6 +66,7 @@ def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
         {"trainer__precision": "bf16-mixed"},
         {"data__split": 1},
         {"data__benchmark__init_args__short_side": 384},
+        {"data__saliency__init_args__root": "/other-maps"},
         {"model__init_args__backbone_lr_scale": 1.0},
         {"model__init_args__ridge_start__init_args__penalties": [2.0]},
         {"trainer__callbacks": [{"class_path": "sdsiqa.callbacks.EMA", "init_args": {"decay": 0.9}}]},
