@@ -11,12 +11,14 @@ GPUS ?=
 ARGS ?=
 TRAIN := $(patsubst configs/train/%.yaml,train-%,$(wildcard configs/train/*.yaml))
 SPLITS ?= 0
+RUNS ?=
+TO ?=
 # glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
 export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
 export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
 .PHONY: help install demo test test-browser test-distributed test-faults test-cluster
-.PHONY: check format bench bench-gpu image clean
+.PHONY: check format bench bench-gpu keep image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +78,13 @@ bench: install  ## Measure speed and memory side by side, into results/bench.jso
 
 bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, into results/bench-gpu.json
 	$(BIN)/python -m bench.gpu $(ARGS)
+
+# what others need to trust a number, without weights, logs and pictures of the benchmark
+keep: install  ## Copy what is small of finished runs, and put their table into the README: RUNS="runs/livec-*" TO=results/livec
+	@mkdir -p $(TO)
+	@for run in $(RUNS); do tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' --exclude '.*' \
+	  -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
+	$(BIN)/sdsiqa report $(TO) --readme README.md
 
 # a static pattern: make looks for no implicit rule of a phony target
 .PHONY: $(TRAIN)
