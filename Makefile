@@ -82,8 +82,8 @@ bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, 
 # what others need to trust a number, without weights, logs and pictures of the benchmark
 keep: install  ## Copy what is small of finished runs, and put their table into the README: RUNS="runs/livec-*" TO=results/livec
 	@mkdir -p $(TO)
-	@for run in $(RUNS); do tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' --exclude '.*' \
-	  -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
+	@for run in $(RUNS); do tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' \
+	  --exclude manifest.json --exclude course.jsonl --exclude '.*' -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
 	$(BIN)/sdsiqa report $(TO) --readme README.md
 
 # a static pattern: make looks for no implicit rule of a phony target
