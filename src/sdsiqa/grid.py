@@ -61,7 +61,9 @@ def main(args: list[str] | None = None) -> int:
         return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
         out = options.out or options.root / experiment.group / "report" / experiment.name
-        _report(console, done, len(cells), out, experiment.baseline)
+        report.write([cell.folder for cell in done], out, experiment.baseline, with_images=not options.no_images)
+        files = f"{out / 'report.md'}, {out / 'report.html'}"
+        console.print(f"from {len(done)} of {len(cells)} cells: {files}", highlight=False, soft_wrap=True)
     return 0 if len(done) == len(cells) else 1
 
 
@@ -190,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of all runs (default: runs)")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: beside the runs)")
+    parser.add_argument("--no-images", action="store_true", help="leave the benchmarks' images out of the report, to publish it")
     return parser
 
 
@@ -236,9 +239,3 @@ def _list(console: Console, cells: Sequence[Cell]) -> None:
         f"{sum(cell.state is state for cell in cells)} {state}" for state in State if any(c.state is state for c in cells)
     )
     console.print(f"{len(cells)} cells: {counts}", highlight=False)
-
-
-def _report(console: Console, done: Sequence[Cell], total: int, out: Path, baseline: str | None) -> None:
-    report.write([cell.folder for cell in done], out, baseline)
-    files = f"{out / 'report.md'}, {out / 'report.html'}"
-    console.print(f"from {len(done)} of {total} cells: {files}", highlight=False, soft_wrap=True)
