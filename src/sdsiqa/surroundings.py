@@ -25,9 +25,9 @@ PACKAGES = (
 # none of these changes a score; a new module counts until it is named here
 _UNDECISIVE = frozenset(
     {
-        "__main__", "bootstrap", "cell_lock", "cell_runner", "cells", "cli", "dashboard", "errors", "experiment",
-        "grid", "grid_board", "planning", "plots", "report", "resolve", "score_images", "significance", "surroundings", "sync",
-        "tracking",
+        "__main__", "artifacts", "bootstrap", "cell_lock", "cell_runner", "cells", "claim", "cli", "dashboard", "errors",
+        "experiment", "faults", "grid", "grid_board", "launch", "manifest", "planning", "plots", "prefetch", "report", "resolve",
+        "run_logger", "score_images", "significance", "submit", "surroundings", "sync", "tracking", "verify", "wandb_record",
     }
 )  # fmt: skip
 
