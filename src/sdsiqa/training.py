@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from sdsiqa import artifacts, interruption, tracking
 from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, StepSeeds
 from sdsiqa.checkpoint_writer import WholeCheckpoints
+from sdsiqa.claim import Claim
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.devices import SameStatistics, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
@@ -221,9 +222,11 @@ def main(args: list[str] | None = None) -> int:
     except BaseException:
         tracking.close(exit_code=1)
         raise
+    else:
+        tracking.close()
     finally:
+        Claim.give_all_back()
         interruption.stop_listening()
-    tracking.close()
     return 0
 
 
