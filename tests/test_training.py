@@ -54,7 +54,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
         *("config.yaml", "run.json", "split.json", "metrics.json", "metrics.csv", "manifest.json"),
         *(".lock", ".owner.json", ".manifest.lock"),
         *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "scores/livec-test.csv"),
-        *("figures/scatter-livec-test.png", "figures/panel-livec-test.png"),
+        *(f"figures/{name}-livec-test.{kind}" for name in ("scatter", "panel") for kind in ("png", "pdf")),
     }
     record = RunFolder(folder).record
     assert record["state"] == "finished"
@@ -78,7 +78,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sdsiqa", "fit", *words(tmp_path, "livec", *more, "--run.name", "broken", epochs=8)]
     process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "SDSIQA_TEST_SUBSET": "1"})
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list((tmp_path / "runs").glob("broken-*/metrics.csv")):
+    while time.monotonic() < deadline and not list((tmp_path / "runs").glob("broken-*/checkpoints/last.ckpt")):
         time.sleep(0.02)
     time.sleep(0.3)  # somewhere in a later epoch
     process.send_signal(signal.SIGKILL)

@@ -41,6 +41,8 @@ class WholeCheckpoints(TorchCheckpointIO):
         part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            for left in path.parent.glob(f".{path.name}.*.part"):  # by a life that was killed while it wrote
+                left.unlink()
             with part.open("wb") as file:
                 counted = _Hashed(file)
                 torch.save(checkpoint, cast(Any, counted))
