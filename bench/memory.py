@@ -94,12 +94,11 @@ def loader_here(folder: Path, keep: str) -> float:
     data.prepare_data()
     data.setup("fit")
     loader = data.train_dataloader()
-    epoch = iter(loader)
-    seen = sum(_count(batch) for batch in epoch)
+    seen = sum(_count(batch) for batch in loader)
     if seen != len(data.rows("train")):
         raise RuntimeError(f"{seen} images came of {len(data.rows('train'))}")
     gc.collect()
-    workers = [worker.pid for worker in epoch._workers]  # type: ignore[attr-defined] # persistent: they still live
+    workers = [worker.pid for worker in loader._iterator._workers]  # type: ignore[union-attr] # persistent: they still live
     return sum(_own(pid) for pid in ("self", *workers))
 
 

@@ -94,6 +94,7 @@ def test_everything_is_written_with_machine_and_versions(
     assert table([]).row_count == 0
 
 
+@pytest.mark.filterwarnings("default")  # Lightning warns of its own, and that there is nothing to validate on
 def test_the_fast_step_runs_anywhere_and_without_a_gpu_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step, rate = gpu.fast_step(TINY, turns=2, compiled=False)
     assert step.ours > 0
