@@ -31,6 +31,7 @@ class RandomCrops:
         self._transform = A.Compose(
             [A.RandomCrop(side, side, **pad), A.HorizontalFlip(p=0.5)],
             additional_targets={"saliency": "mask", "reference": "image"},
+            is_check_shapes=False,  # they are of one size already; the check would cost at every crop
         )
 
     def __call__(self, fields: Fields, seed: int) -> list[Fields]:
