@@ -12,6 +12,8 @@ from sdsiqa.run import RunSettings
 from sdsiqa.sync import offline_parts
 from wandb_server import serve
 
+pytestmark = pytest.mark.usefixtures("logged_out")
+
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -32,15 +34,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             tracking.close()
             time.sleep(1)  # folders are named by the second
     return root
-
-
-@pytest.fixture(autouse=True)
-def _account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody is logged in, whoever runs the tests."""
-    for name in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
 
 
 def test_parts_are_found_at_any_depth_and_in_order_of_time(runs: Path) -> None:
