@@ -65,7 +65,7 @@ class Restart(Checkpoint):
         signals = list(self.pulse.signals)
         if due or signals:
             self.pulse.settle(trainer)
-            trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt")
+            trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt", weights_only=False)
         if signals:
             step = f"step {trainer.global_step} (epoch {trainer.current_epoch}, batch {batch_idx + 1})"
             rank_zero_info(f"stopping after {step}")
