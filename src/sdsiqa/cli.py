@@ -1,5 +1,6 @@
 """The `sdsiqa` command: names the verbs, imports only the one that is called."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -41,9 +42,19 @@ def main(args: list[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75 and 143 for a
-        run that a signal stopped and that can go on (`sdsiqa.interruption`).
+        run that a signal stopped and that can go on (`sdsiqa.interruption`), 141 where whoever reads the output left.
     """
-    words = sys.argv[1:] if args is None else args
+    try:
+        status = _run(sys.argv[1:] if args is None else args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `sdsiqa ... | head`: what is left in the buffer must not fail at the exit either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status
+
+
+def _run(words: list[str]) -> int:
+    """Run a verb; give the exit status."""
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         return 0
@@ -58,7 +69,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         if name in STAGES:
             import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
-            return int(import_module("sdsiqa.training").main(args))
+            return int(import_module("sdsiqa.training").main(words))
         return int(import_module(TOOLS[name][0]).main(rest))
     except errors.SdsiqaError as error:
         print(f"sdsiqa {name}: {error}", file=sys.stderr)
