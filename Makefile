@@ -11,6 +11,7 @@ GPUS ?=
 ARGS ?=
 TRAIN := $(patsubst configs/train/%.yaml,train-%,$(wildcard configs/train/*.yaml))
 SPLITS ?= 0
+JOBS ?= 2
 RUNS ?=
 TO ?=
 # glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
@@ -39,8 +40,9 @@ demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; S
 	@for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done
 	@$(BIN)/sdsiqa report runs/demo-*
 
-test: install  ## Run the tests, offline
-	$(BIN)/python -m pytest $(ARGS)
+# several processes of one thread each; more of them gain little, since the longest tests are whole runs
+test: install  ## Run the tests, offline; JOBS=4 for more processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 # Playwright comes without a browser of its own: it drives the system's
 test-browser: install  ## Open the report's page in Chromium; installs what is missing
