@@ -32,12 +32,10 @@ LABEL org.opencontainers.image.title="sdsiqa" org.opencontainers.image.licenses=
 RUN useradd --create-home --uid 1000 sdsiqa && install --directory --owner sdsiqa /work
 COPY --from=build /opt/sdsiqa /opt/sdsiqa
 COPY configs /opt/sdsiqa/configs
-# as in the Makefile: keeps glibc from handing large tensors back after each step; HOME for any --user
+# HOME for any --user
 ENV PATH=/opt/sdsiqa/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
-    MALLOC_MMAP_THRESHOLD_=4000000000 \
-    MALLOC_TRIM_THRESHOLD_=8000000000 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000

@@ -14,9 +14,6 @@ SPLITS ?= 0
 JOBS ?= 2
 RUNS ?=
 TO ?=
-# glibc hands large tensors back to the system after each step, and page faults then eat a third of a CPU's time
-export MALLOC_MMAP_THRESHOLD_ ?= 4000000000
-export MALLOC_TRIM_THRESHOLD_ ?= 8000000000
 
 .PHONY: help install demo test test-browser test-distributed test-faults test-cluster
 .PHONY: check format bench bench-gpu keep image clean

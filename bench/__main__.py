@@ -17,6 +17,7 @@ from bench.loading import loadings
 from bench.measure import Row, machine
 from bench.memory import loader_growth, training_peak
 from bench.pictures import gather
+from sdsiqa.memory import keep_freed_memory
 from sdsiqa.run import write_json
 
 
@@ -85,7 +86,7 @@ def main(words: list[str] | None = None) -> None:
         words: Command line; none takes the process's own.
     """
     settings = parser().parse_args(words)
-    facts = machine()
+    facts = {**machine(), "keeps_freed_memory": keep_freed_memory()}
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like, which is what is measured here

@@ -19,6 +19,7 @@ from bench.compute import Backbones, Between, Load, Ready
 from bench.loading import images_per_second
 from bench.measure import Row, compare, machine
 from bench.pictures import gather
+from sdsiqa.memory import keep_freed_memory
 from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.run import write_json
 from sdsiqa.tasks import QualityTask
@@ -138,7 +139,7 @@ def main(words: Sequence[str] | None = None) -> None:
         print(f"there is no GPU here; {settings.output} is left as it is")
         return
     torch.set_float32_matmul_precision("high")
-    facts = machine()
+    facts = {**machine(), "keeps_freed_memory": keep_freed_memory()}
     with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
         warnings.simplefilter("ignore")
         rows = measure(settings)

@@ -15,6 +15,7 @@ from bench.measure import Row, child, compare
 from bench.pictures import Photographs, many
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
+from sdsiqa.memory import keep_freed_memory
 from sdsiqa.saliency import Uniform
 
 STEPS = 3
@@ -151,4 +152,5 @@ def here(what: str, *words: str) -> float:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     print(here(*sys.argv[1:]))

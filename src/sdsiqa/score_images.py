@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import SUFFIXES
+from sdsiqa.memory import keep_freed_memory
 
 SCALES = ("mos", "0-100", "0-1")
 
@@ -28,6 +29,7 @@ def main(args: list[str] | None = None) -> int:
     if not files:
         raise ImageError(f"no images in {' '.join(options.images)}; looked for {' '.join(sorted(SUFFIXES))}")
     checkpoint = options.checkpoint or newest_checkpoint(options.runs)
+    keep_freed_memory()
     from sdsiqa.inference import load  # torch: only when there is something to score
 
     scorer = load(checkpoint, options.device)

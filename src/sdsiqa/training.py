@@ -19,6 +19,7 @@ from sdsiqa.devices import SameStatistics, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
 from sdsiqa.errors import CheckpointError, RunMismatchError, StoppedError
 from sdsiqa.faults import explained
+from sdsiqa.memory import keep_freed_memory
 from sdsiqa.parser import StrictParser
 from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
@@ -211,6 +212,7 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa`; none takes the process's own.
     """
     interruption.listen()
+    keep_freed_memory()
     try:
         with explained():
             QualityCLI.start(args)
