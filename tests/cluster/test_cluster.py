@@ -30,6 +30,9 @@ trainer:
     - class_path: slow.Slow
 data:
   batch_size: 8
+  crop: 96
+  view: grid
+  grid: [2, 2]
   num_workers: 0
 """
 
