@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.run import RunFolder, fingerprint
+from sdsiqa.identity import fingerprint
+from sdsiqa.run import RunFolder
 from sdsiqa.surroundings import code_version, surroundings
 
 

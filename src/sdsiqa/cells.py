@@ -15,8 +15,9 @@ import yaml
 
 from sdsiqa.cell_lock import CellLock
 from sdsiqa.experiment import Variant
+from sdsiqa.identity import decisive
 from sdsiqa.images import write_bytes
-from sdsiqa.run import RunFolder, decisive
+from sdsiqa.run import RunFolder
 
 FACTS = ("hash", "split_hash", "data_version", "code_version")
 """What decides the result of a cell: configuration, split, annotation, code."""

@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.losses import QualityLoss
 from sdsiqa.models.network import QualityNetwork
+from sdsiqa.objectives import Objective
 from sdsiqa.saliency import SaliencyProvider
 from sdsiqa.tasks import QualityTask
 
@@ -47,12 +48,9 @@ class StrictParser(LightningArgumentParser):
 
     def _names(self) -> set[str]:
         """Last parts of all keys that this parser and the classes that it builds know."""
+        bases = (Benchmark, SaliencyProvider, QualityNetwork, QualityLoss, Objective)
         own = {action.dest.rsplit(".", 1)[-1] for action in self._actions}
-        return (
-            own
-            | {name for base in (Benchmark, SaliencyProvider, QualityNetwork, QualityLoss) for name in _arguments(base)}
-            | set(inspect.signature(QualityTask).parameters)
-        )
+        return own | {name for base in bases for name in _arguments(base)} | set(inspect.signature(QualityTask).parameters)
 
 
 def _arguments(base: type[Any]) -> Iterator[str]:

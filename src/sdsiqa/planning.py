@@ -11,7 +11,8 @@ from typing import Any
 from sdsiqa.cells import FACTS, QUIET, Cell
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiment import Experiment, Variant
-from sdsiqa.run import RunFolder, hash_of
+from sdsiqa.identity import hash_of
+from sdsiqa.run import RunFolder
 from sdsiqa.surroundings import code_version
 
 

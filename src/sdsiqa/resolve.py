@@ -17,8 +17,8 @@ from jsonargparse import ArgumentParser
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import SdsiqaError
+from sdsiqa.identity import fingerprint
 from sdsiqa.images import write_bytes
-from sdsiqa.run import fingerprint
 from sdsiqa.tasks import QualityTask
 from sdsiqa.training import QualityCLI
 

@@ -6,7 +6,6 @@ finds the same place.
 
 import dataclasses
 import datetime
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,18 +13,9 @@ from typing import Any
 
 from sdsiqa.claim import Claim
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.identity import plain_values
 from sdsiqa.images import write_bytes
 from sdsiqa.manifest import Manifest
-
-# neither of these decides a number: where files lie, how much is shown, how work is spread
-_UNDECISIVE_SECTIONS = frozenset({"config", "run", "wandb", "ckpt_path", "weights_only"})
-_UNDECISIVE_DATA = frozenset({"num_workers", "cache", "maps"})
-_UNDECISIVE_TRAINER = frozenset(
-    {
-        "accelerator", "strategy", "devices", "num_nodes", "logger", "callbacks", "default_root_dir", "profiler",
-        "enable_progress_bar", "enable_model_summary", "enable_checkpointing", "log_every_n_steps", "num_sanity_val_steps",
-    }
-)  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -58,40 +48,6 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.checkpoint_every < 0:
             raise RunMismatchError(f"run.checkpoint_every is {self.checkpoint_every}; give a number of steps, or 0")
-
-
-def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what decides the result of a run.
-
-    Args:
-        config: The resolved configuration as plain values.
-
-    Returns:
-        What is left without places, display and the spread of work.
-    """
-    kept = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
-    kept["data"] = {name: value for name, value in dict(config.get("data") or {}).items() if name not in _UNDECISIVE_DATA}
-    # a benchmark's labels are hashed, wherever it lies; stored maps are not, so their folder counts
-    kept["data"]["benchmark"] = _without(kept["data"].get("benchmark"), "root")
-    kept["trainer"] = {
-        name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
-    }
-    kept["model"] = _without(config.get("model"), "folder")  # of features that ridge_start could compute again
-    # averaging weights is a callback, and it decides; so may any other that a configuration adds
-    kept["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
-    return kept
-
-
-def fingerprint(config: Mapping[str, Any]) -> str:
-    """Hash what decides the result of a run.
-
-    Args:
-        config: The resolved configuration as plain values.
-
-    Returns:
-        Eight hexadecimal digits.
-    """
-    return hash_of(decisive(config))[:8]
 
 
 class RunFolder:
@@ -220,30 +176,4 @@ def to_json(content: Mapping[str, Any]) -> bytes:
     Args:
         content: What.
     """
-    return (json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def hash_of(content: Mapping[str, Any]) -> str:
-    """Hash plain values, whatever their order; 64 hexadecimal digits.
-
-    Args:
-        content: Values by name.
-    """
-    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return None
-    return str(value) if isinstance(value, Path) else value
-
-
-def _without(value: Any, name: str) -> Any:
-    """Drop an argument wherever it stands in a nested configuration."""
-    if not isinstance(value, Mapping):
-        return value
-    return {key: _without(item, name) for key, item in value.items() if key != name}
+    return (json.dumps(plain_values(content), indent=2, ensure_ascii=False) + "\n").encode()

@@ -8,7 +8,7 @@ import lightning
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from sdsiqa.data.datamodule import QualityDataModule
@@ -16,7 +16,8 @@ from sdsiqa.data.dataset import Sample
 from sdsiqa.errors import CheckpointError
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
-from sdsiqa.models.parameter_groups import parameter_groups
+from sdsiqa.models.parameter_groups import ParameterGroup, parameter_groups
+from sdsiqa.objectives import Crops, Objective, crops_of
 from sdsiqa.recipe import Recipe
 from sdsiqa.ridge import RidgeStart, linear_path
 
@@ -27,11 +28,13 @@ class QualityTask(lightning.LightningModule):
     Args:
         network: What maps images to scores.
         loss: What is minimised over the scores of crops; each crop has the label of its image.
+        objective: What is minimised instead, where scores of crops are not all that training looks at.
         optimizer: Steps the weights; its learning rate is that of new layers.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
         schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
+        still: Share of the steps, the first ones, in which parts that start from pretrained weights stand still.
         ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
             from a random one.
         channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
@@ -42,20 +45,25 @@ class QualityTask(lightning.LightningModule):
         self,
         network: QualityNetwork,
         loss: QualityLoss | None = None,
+        objective: Objective | None = None,
         optimizer: OptimizerCallable = torch.optim.AdamW,
         backbone_lr_scale: float = 0.1,
         schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
         warmup: float = 0.05,
+        still: float = 0.0,
         ridge_start: RidgeStart | None = None,
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the library's word for it
     ) -> None:
         super().__init__()
         self.network = network
-        self.loss = L1() if loss is None else loss
+        self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
         self.schedule, self.warmup, self.ridge_start = schedule, warmup, ridge_start
+        self.still, self._stood, self._standing = still, False, list[nn.Parameter]()
         self.channels_last = channels_last
+        if not 0 <= still < 1:
+            raise ValueError(f"still is {still!r}; give a share of the steps, 0 for none and below 1")
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
 
@@ -65,6 +73,8 @@ class QualityTask(lightning.LightningModule):
             self.network.load_pretrained()
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
+        if self.objective is not None and self.trainer.world_size > 1:
+            self.objective.gather = self._gather
         # torch's deterministic mode also fills fresh memory with NaN, which is a fifth of a step's time on a CPU; that
         # shows who reads what was never written, and changes no result
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -96,15 +106,52 @@ class QualityTask(lightning.LightningModule):
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """Give the loss of one step."""
+        loss = self._compare(batch) if self.objective is None else self.objective(self.network, self._crops(batch))
+        # for the eye; what is kept is the mean over devices, see `Pulse`
+        self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(batch["quality"]))
+        return cast(Tensor, loss)
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Let pretrained parts stand still, or learn from now on: a function of the step, so that a restart knows it."""
+        stand = self.still > 0 and self.trainer.global_step < round(self.still * self._steps())
+        if stand == self._stood:
+            return
+        parts = self.network.pretrained_parts()
+        for part in parts:
+            part.train(not stand)
+        if stand:
+            self._standing = [p for part in parts for p in part.parameters() if p.requires_grad]
+        if self.trainer.world_size == 1:  # several devices have agreed before the first step on what has a gradient
+            for parameter in self._standing:
+                parameter.requires_grad_(not stand)
+        self._stood = stand
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Drop the gradients of what stands still: the optimiser passes over a weight that has none."""
+        if self._stood:
+            for parameter in self._standing:
+                parameter.grad = None
+
+    def _compare(self, batch: Sample) -> Tensor:
+        """Compare the scores of crops with the quality of their images."""
         score, quality = self.score(batch), batch["quality"]
         if self.loss.compares and self.trainer.world_size > 1:
             # a loss that compares images needs those of all devices, else its gradient is another one
-            score = cast(Tensor, self.all_gather(score, sync_grads=True)).flatten(0, 1)
-            quality = cast(Tensor, self.all_gather(quality)).flatten(0, 1)
-        loss = self.loss(score, quality[:, None].expand_as(score))
-        # for the eye; what is kept is the mean over devices, see `Pulse`
-        self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(quality))
-        return cast(Tensor, loss)
+            score, quality = self._gather(score), self._gather(quality)
+        return cast(Tensor, self.loss(score, quality[:, None].expand_as(score)))
+
+    def _crops(self, batch: Sample) -> Crops:
+        crops = crops_of(cast(Mapping[str, Tensor], batch))
+        if self.channels_last:
+            return {name: v.contiguous(memory_format=torch.channels_last) if v.dim() == 4 else v for name, v in crops.items()}
+        return crops
+
+    def _gather(self, values: Tensor) -> Tensor:
+        """Join values `(n, …)` of all devices along their first axis, with their gradients."""
+        return cast(Tensor, self.all_gather(values, sync_grads=values.is_floating_point())).flatten(0, 1)
+
+    def _steps(self) -> int:
+        return max(1, int(self.trainer.estimated_stepping_batches))
 
     def validation_step(self, batch: Sample, batch_idx: int) -> dict[str, Tensor]:
         """Score images: the mean over their crops."""
@@ -118,12 +165,15 @@ class QualityTask(lightning.LightningModule):
         solved = [] if self.ridge_start is None else list(linear_path(self.network).parameters())
         lr_scale = 1.0 if self.ridge_start is None else self.ridge_start.lr_scale
         groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)
+        own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
+        if own:
+            groups.append(ParameterGroup("objective", 1.0, False, own))
         optimizer = self.optimizer([{"params": group.parameters, "name": group.name} for group in groups])
         for group, settings in zip(groups, optimizer.param_groups, strict=True):
             settings["lr"] *= group.lr_scale
             if not group.decay:
                 settings["weight_decay"] = 0.0
-        scheduler = self._scheduler(optimizer, max(1, int(self.trainer.estimated_stepping_batches)))
+        scheduler = self._scheduler(optimizer, self._steps())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -19,12 +19,13 @@ from sdsiqa.devices import SameStatistics, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
 from sdsiqa.errors import CheckpointError, RunMismatchError, StoppedError
 from sdsiqa.faults import explained
+from sdsiqa.identity import fingerprint
 from sdsiqa.memory import keep_freed_memory
 from sdsiqa.parser import StrictParser
 from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
 from sdsiqa.restart import Restart
-from sdsiqa.run import RunFolder, RunSettings, fingerprint, now
+from sdsiqa.run import RunFolder, RunSettings, now
 from sdsiqa.run_logger import RunLogger
 from sdsiqa.surroundings import surroundings
 from sdsiqa.tasks import QualityTask

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 import lightning
 import pandas as pd
+from lightning.pytorch.trainer.states import TrainerFn
 from torch.utils.data import DataLoader
 
 from sdsiqa.benchmarks import Benchmark
@@ -14,7 +15,7 @@ from sdsiqa.benchmarks.published_splits import read_published_split
 from sdsiqa.benchmarks.splits import Split, make_split
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
-from sdsiqa.data.dataset import Cutter, PictureReader, QualityDataset, Sample, collate
+from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
 from sdsiqa.data.loader import EpochLoader
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
@@ -76,11 +77,18 @@ class QualityDataModule(lightning.LightningDataModule):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Fields that the network asks for."""
+        """Fields that the network asks for, and in training its objective too."""
+        if self.trainer is None or self.trainer.state.fn != TrainerFn.FITTING:
+            return self._scored
+        objective = getattr(self.trainer.lightning_module, "objective", None)
+        return tuple(dict.fromkeys([*self._scored, *(objective.inputs if objective is not None else ())]))
+
+    @property
+    def _scored(self) -> tuple[str, ...]:
+        """Fields that scoring needs."""
         if self.trainer is None:
             return ("image", "saliency")
-        network = cast(QualityNetwork, self.trainer.lightning_module.network)
-        return tuple(network.inputs)
+        return tuple(cast(QualityNetwork, self.trainer.lightning_module.network).inputs)
 
     @property
     def seed(self) -> int:
@@ -184,9 +192,8 @@ class QualityDataModule(lightning.LightningDataModule):
 
     def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False) -> DataLoader[Sample]:
         rank = 0 if self.trainer is None else self.trainer.global_rank
-        fields = tuple(name for name in self.inputs if name in ("image", "saliency", "reference"))
         options: dict[str, Any] = {
-            "dataset": QualityDataset(rows, self.reader(), fields, cut, self.seed),
+            "dataset": QualityDataset(rows, self.reader(), self.inputs if train else self._scored, cut, self.seed),
             "sampler": EpochSampler(len(rows), train, self.seed, rank, self._world),
             "num_workers": self.num_workers,
             "collate_fn": collate,
@@ -228,7 +235,7 @@ def to_float(batch: Sample) -> Sample:
     Args:
         batch: Sample whose pictures are uint8.
     """
-    for name in ("image", "saliency", "reference"):
+    for name in PICTURES:
         if name in batch:
-            batch[name] = batch[name].float().div_(255)
+            batch[name] = batch[name].float().div_(255)  # type: ignore[literal-required]
     return batch

@@ -25,6 +25,8 @@ class Sample(TypedDict, total=False):
         image: `(B, P, 3, h, w)` RGB; uint8 in the loader, float32 in [0, 1] on the device.
         saliency: `(B, P, 1, h, w)`, as `image`; maximum 1 over the whole image, crops are not rescaled.
         reference: `(B, P, 3, h, w)`, as `image`: undistorted, cut in the same places.
+        distortion: `(B,)` int64, place of the distortion among the benchmark's, in the order of the alphabet.
+        level: `(B,)` int64, as the benchmark numbers them.
         quality: `(B,)` float32 in [0, 1], higher is better.
         index: `(B,)` int64, row of the benchmark's table.
     """
@@ -32,8 +34,14 @@ class Sample(TypedDict, total=False):
     image: Tensor
     saliency: Tensor
     reference: Tensor
+    distortion: Tensor
+    level: Tensor
     quality: Tensor
     index: Tensor
+
+
+PICTURES = ("image", "saliency", "reference")
+"""Fields of a sample that are pictures."""
 
 
 class Cutter(Protocol):
@@ -81,21 +89,25 @@ class QualityDataset(Dataset[Sample]):
     Args:
         rows: Those rows, with the table's index.
         read: Gives whole pictures.
-        fields: Which pictures a sample holds: `image`, `saliency`, `reference`.
+        fields: What a sample holds besides quality and index: pictures (`image`, `saliency`, `reference`), and what is
+            known of a distortion (`distortion`, `level`).
         cut: Cuts crops from them.
         seed: With the epoch and the image, what decides the crops.
 
     Raises:
-        BenchmarkMismatchError: References are asked for and a row has none.
+        BenchmarkMismatchError: References, distortions or levels are asked for and a row has none.
     """
 
     def __init__(self, rows: pd.DataFrame, read: PictureReader, fields: Sequence[str], cut: Cutter, seed: int) -> None:
         if "reference" in fields and (rows["reference"] == "").any():
             raise BenchmarkMismatchError(
                 f"this network compares with references, and {read.benchmark.title} has none; choose a benchmark with "
-                "references, or a no-reference network"
+                "references, or a no-reference network; a first stage of training learns from another benchmark by "
+                "-c configs/pretrain/demo.yaml"
             )
-        self.read, self.fields, self.cut, self.seed = read, tuple(fields), cut, seed
+        self.read, self.cut, self.seed = read, cut, seed
+        self.fields = tuple(name for name in fields if name in PICTURES)
+        self._facts = {name: _facts(rows, read.benchmark, name) for name in fields if name not in PICTURES}
         # arrays instead of a frame: forked workers share their pages, and objects' reference counts would unshare them
         self._images = np.array(rows["image"], dtype=np.str_)
         self._references = np.array(rows["reference"], dtype=np.str_)
@@ -122,6 +134,8 @@ class QualityDataset(Dataset[Sample]):
                 )
         crops = self.cut(fields, _seed(self.seed, epoch, int(self._index[position])))
         sample = Sample(quality=torch.tensor(self._quality[position]), index=torch.tensor(self._index[position]))
+        for name, values in self._facts.items():
+            sample[name] = torch.tensor(values[position])  # type: ignore[literal-required]
         for name in self.fields:
             planes = np.stack([crop[name] for crop in crops])  # (P, h, w[, 3])
             if name == "saliency":
@@ -143,6 +157,21 @@ def collate(samples: list[Sample]) -> Sample:
             stacked = torch.stack(parts)
         batch[name] = stacked  # type: ignore[literal-required]
     return batch
+
+
+def _facts(rows: pd.DataFrame, benchmark: Benchmark, name: str) -> NDArray[np.int64]:
+    """Give what the table says of the distortion of each row, as numbers `(n,)`."""
+    values, absent = rows[name], {"distortion": "", "level": -1}[name]
+    if (values == absent).any():
+        image = rows["image"][values == absent].iloc[0]
+        raise BenchmarkMismatchError(
+            f"training asks for the {name} of each image, and {benchmark.title} has none for {image}; choose a benchmark that "
+            "was distorted on purpose; a first stage of training learns from another one by -c configs/pretrain/demo.yaml"
+        )
+    if name == "distortion":
+        kinds = sorted(set(benchmark.table()["distortion"]))
+        values = values.map({kind: place for place, kind in enumerate(kinds)})
+    return values.to_numpy(np.int64)
 
 
 def _seed(seed: int, epoch: int, index: int) -> int:

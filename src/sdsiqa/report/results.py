@@ -10,10 +10,11 @@ import pandas as pd
 import yaml
 
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.identity import decisive
 from sdsiqa.report.checks import check_results
 from sdsiqa.report.foreign import foreign_files, read_foreign
 from sdsiqa.report.result import FULL, Result
-from sdsiqa.run import RunFolder, decisive
+from sdsiqa.run import RunFolder
 from sdsiqa.score_table import read_scores
 from sdsiqa.significance import TEST_PER_TRAIN
 

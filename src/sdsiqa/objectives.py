@@ -1,0 +1,54 @@
+"""What training minimises where that is more than a comparison of scores with quality."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sdsiqa.models.network import QualityNetwork
+
+Crops = Mapping[str, Tensor]
+"""Crops of a step, `N` in all, those of an image side by side: pictures `(N, C, h, w)` float32 in [0, 1] (`image`,
+`saliency`, `reference`); `(N,)` each of `quality` in [0, 1], `index`, and what else the objective names."""
+
+
+class Objective(nn.Module, ABC):
+    """The loss of a step. Weights of its own, if it has any, learn with those of the network."""
+
+    inputs: ClassVar[tuple[str, ...]] = ()
+    """Fields of a sample that it needs besides those of the network: `reference`, `saliency`; `distortion`, the place of
+    the image's distortion among the benchmark's in the order of the alphabet; `level`, as the benchmark numbers it. They
+    are read in training alone."""
+
+    gather: Callable[[Tensor], Tensor] = staticmethod(lambda values: values)
+    """Joins values `(n, …)` of all devices, with their gradients, for an objective that compares images."""
+
+    @abstractmethod
+    def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
+        """Give the loss.
+
+        Args:
+            network: What is trained.
+            crops: What it is trained on.
+
+        Returns:
+            A scalar.
+        """
+
+
+def crops_of(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put the crops of all images of a batch in one row.
+
+    Args:
+        batch: Pictures `(B, P, C, h, w)`, and `(B,)` of what is known of each image.
+
+    Returns:
+        Pictures `(B·P, C, h, w)`, and `(B·P,)` of the rest.
+    """
+    count = batch["image"].shape[1]
+    return {
+        name: values.flatten(0, 1) if values.dim() == 5 else torch.repeat_interleave(values, count)
+        for name, values in batch.items()
+    }
