@@ -227,7 +227,7 @@ def test_references_are_cut_in_the_same_places(tmp_path: Path, monkeypatch: pyte
 
 
 def test_references_that_do_not_exist_are_refused_by_name(livec: Benchmark) -> None:
-    with pytest.raises(BenchmarkMismatchError, match="this network compares with references, and LIVE In the Wild"):
+    with pytest.raises(BenchmarkMismatchError, match="images are compared with their references here, and LIVE In the Wild"):
         QualityDataset(livec.table(), PictureReader(livec, None), ("image", "reference"), WholeImage(), seed=0)
 
 

@@ -65,3 +65,9 @@ class Claim:
         """Let other processes into every folder of this one."""
         while cls._held:
             cls._held.pop().release(force=True)
+
+
+def patience() -> float:
+    """Seconds to wait for a folder: a job that was put back into the queue may start before its first life has ended."""
+    again = any(os.environ.get(name, "0") != "0" for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
+    return 60.0 if again else 0.0

@@ -86,6 +86,19 @@ def spread(config: Any) -> None:
         config.plugins.append(SLURMEnvironment(auto_requeue=False))
 
 
+def processes(config: Any) -> int:
+    """Say over how many processes a run is spread.
+
+    Args:
+        config: Arguments of the trainer.
+
+    Raises:
+        SdsiqaError: As `Processes.started`.
+    """
+    started = Processes.started()
+    return started.nodes * started.per_node if started is not None and config.devices == "auto" else _world(config)
+
+
 class TimmSyncBatchNorm(LayerSync):
     """Batch normalisation over all devices.
 

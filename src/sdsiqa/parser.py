@@ -12,6 +12,7 @@ from sdsiqa.benchmarks import Benchmark
 from sdsiqa.losses import QualityLoss
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.objectives import Objective
+from sdsiqa.pretraining import Pretraining
 from sdsiqa.saliency import SaliencyProvider
 from sdsiqa.tasks import QualityTask
 
@@ -50,7 +51,8 @@ class StrictParser(LightningArgumentParser):
         """Last parts of all keys that this parser and the classes that it builds know."""
         bases = (Benchmark, SaliencyProvider, QualityNetwork, QualityLoss, Objective)
         own = {action.dest.rsplit(".", 1)[-1] for action in self._actions}
-        return own | {name for base in bases for name in _arguments(base)} | set(inspect.signature(QualityTask).parameters)
+        alone = {name for kind in (QualityTask, Pretraining) for name in inspect.signature(kind).parameters}
+        return own | alone | {name for base in bases for name in _arguments(base)}
 
 
 def _arguments(base: type[Any]) -> Iterator[str]:

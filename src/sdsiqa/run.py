@@ -33,6 +33,7 @@ class RunSettings:
         ablation: What tables call the variant of the method; `full` leaves nothing out.
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
+        test: Whether the test part is read at the end; a first stage leaves it alone.
     """
 
     name: str = "run"
@@ -44,6 +45,7 @@ class RunSettings:
     method: str = "sdsiqa"
     ablation: str = "full"
     checkpoint_every: int = 500
+    test: bool = True
 
     def __post_init__(self) -> None:
         if self.checkpoint_every < 0:

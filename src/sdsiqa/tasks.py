@@ -18,6 +18,7 @@ from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.parameter_groups import ParameterGroup, parameter_groups
 from sdsiqa.objectives import Crops, Objective, crops_of
+from sdsiqa.pretraining import Pretraining
 from sdsiqa.recipe import Recipe
 from sdsiqa.ridge import RidgeStart, linear_path
 
@@ -34,6 +35,7 @@ class QualityTask(lightning.LightningModule):
         schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
+        pretraining: A first stage of training, whose weights this one starts from.
         still: Share of the steps, the first ones, in which parts that start from pretrained weights stand still.
         ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
             from a random one.
@@ -50,6 +52,7 @@ class QualityTask(lightning.LightningModule):
         backbone_lr_scale: float = 0.1,
         schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
         warmup: float = 0.05,
+        pretraining: Pretraining | None = None,
         still: float = 0.0,
         ridge_start: RidgeStart | None = None,
         channels_last: bool = False,
@@ -60,6 +63,7 @@ class QualityTask(lightning.LightningModule):
         self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
         self.schedule, self.warmup, self.ridge_start = schedule, warmup, ridge_start
+        self.pretraining = pretraining
         self.still, self._stood, self._standing = still, False, list[nn.Parameter]()
         self.channels_last = channels_last
         if not 0 <= still < 1:
@@ -68,9 +72,11 @@ class QualityTask(lightning.LightningModule):
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
 
     def setup(self, stage: str) -> None:
-        """Load pretrained weights, unless a checkpoint brings its own."""
+        """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""
         if stage == "fit" and self.trainer.ckpt_path is None:
             self.network.load_pretrained()
+            if self.pretraining is not None:
+                self.pretraining.start(self.network)
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
         if self.objective is not None and self.trainer.world_size > 1:

@@ -1,6 +1,5 @@
 """The verbs that need Lightning: fit, validate, test, predict."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, Self
@@ -13,15 +12,16 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from sdsiqa import artifacts, interruption, tracking
 from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, StepSeeds
 from sdsiqa.checkpoint_writer import WholeCheckpoints
-from sdsiqa.claim import Claim
+from sdsiqa.claim import Claim, patience
 from sdsiqa.data.datamodule import QualityDataModule
-from sdsiqa.devices import SameStatistics, spread
+from sdsiqa.devices import SameStatistics, processes, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
 from sdsiqa.errors import CheckpointError, RunMismatchError, StoppedError
 from sdsiqa.faults import explained
 from sdsiqa.identity import fingerprint
 from sdsiqa.memory import keep_freed_memory
 from sdsiqa.parser import StrictParser
+from sdsiqa.pretraining import FirstStage, with_data
 from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
 from sdsiqa.restart import Restart
@@ -40,6 +40,7 @@ class QualityCLI(LightningCLI):
 
     folder: RunFolder
     plain: dict[str, Any]
+    first: FirstStage | None
 
     @classmethod
     def start(cls, args: list[str] | None) -> Self:
@@ -88,6 +89,7 @@ class QualityCLI(LightningCLI):
         self.plain["run"]["folder"] = str(path)
         self.folder = RunFolder(path)
         config.trainer.default_root_dir = str(path)
+        self.first = FirstStage.of(self.plain, path)
         if self.subcommand == "fit":
             self._prepare_fit(config)
         else:
@@ -95,6 +97,7 @@ class QualityCLI(LightningCLI):
 
     def to_plain(self, config: Namespace) -> dict[str, Any]:
         """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
+        with_data(config)
         return dict(yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True)))
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
@@ -123,16 +126,19 @@ class QualityCLI(LightningCLI):
             "split_hash": split.sha256,
         }
         self.folder.check(facts)
+        if self.first is not None:
+            self.model.pretraining.checkpoint = self.first.weights(facts)
         self._write_record(facts, split)
 
     def after_fit(self) -> None:
-        """Test once, with the weights that validation chose."""
+        """Test once, with the weights that validation chose; a first stage tests nothing."""
         if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
             self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
         self.trainer.strategy.barrier()
-        self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
+        if self.plain["run"]["test"]:
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
         self._finish()
 
     def after_test(self) -> None:
@@ -162,6 +168,7 @@ class QualityCLI(LightningCLI):
             seed=self.datamodule.seed,
             devices=self.trainer.world_size,
             state="started",
+            **({} if self.first is None else {"stage_one": self.folder.record.get("stage_one", self.first.record)}),
             **around,
             started=self.folder.record.get("started", now()),
         )
@@ -177,7 +184,7 @@ class QualityCLI(LightningCLI):
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
-            self.folder.claim.take(patience=_patience())
+            self.folder.claim.take(patience=patience())
         if self.folder.finished:
             print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
             sys.exit(0)
@@ -193,6 +200,10 @@ class QualityCLI(LightningCLI):
                 f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to go on from; leave "
                 "out --ckpt_path to start"
             )
+        elif self.first is not None and config.get("ckpt_path") is None:
+            self.first.train(QualityCLI.start, processes(config.trainer))
+            tracking.close()
+            self._set_seed()  # what follows draws what it would have drawn alone
 
     def _choose_checkpoint(self, config: Namespace) -> None:
         if config.get("ckpt_path") in (None, "best"):
@@ -231,12 +242,6 @@ def main(args: list[str] | None = None) -> int:
         Claim.give_all_back()
         interruption.stop_listening()
     return 0
-
-
-def _patience() -> float:
-    """Seconds to wait for a folder: a job that was put back into the queue may start before its first life has ended."""
-    again = any(os.environ.get(name, "0") != "0" for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT"))
-    return 60.0 if again else 0.0
 
 
 def _is_first() -> bool:

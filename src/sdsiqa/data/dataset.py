@@ -101,7 +101,7 @@ class QualityDataset(Dataset[Sample]):
     def __init__(self, rows: pd.DataFrame, read: PictureReader, fields: Sequence[str], cut: Cutter, seed: int) -> None:
         if "reference" in fields and (rows["reference"] == "").any():
             raise BenchmarkMismatchError(
-                f"this network compares with references, and {read.benchmark.title} has none; choose a benchmark with "
+                f"images are compared with their references here, and {read.benchmark.title} has none; choose a benchmark with "
                 "references, or a no-reference network; a first stage of training learns from another benchmark by "
                 "-c configs/pretrain/demo.yaml"
             )
