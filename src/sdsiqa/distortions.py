@@ -6,7 +6,7 @@ fast-fading Rayleigh channel. The levels here lie within those ranges and end wh
 they are ours, chosen so that the distortions overlap in strength.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -32,14 +32,15 @@ class Distortion(NamedTuple):
     unit: str
 
 
-def distort(image: Image, name: str, level: int, seed: int) -> Image:
+def distort(image: Image, name: str, level: int, seed: int, bench: Mapping[str, Distortion] | None = None) -> Image:
     """Distort an image.
 
     Args:
         image: RGB `(H, W, 3)` uint8.
-        name: Key of `DISTORTIONS`.
+        name: Key of the bench.
         level: 1 (mild) to the number of strengths.
         seed: With name and level, what decides all draws.
+        bench: Distortions by name; none takes `DISTORTIONS`.
 
     Returns:
         RGB `(H, W, 3)` uint8.
@@ -48,7 +49,7 @@ def distort(image: Image, name: str, level: int, seed: int) -> Image:
         ValueError: There is no such level.
         ImageError: This OpenCV has no JPEG 2000.
     """
-    family = DISTORTIONS[name]
+    family = (DISTORTIONS if bench is None else bench)[name]
     if not 1 <= level <= len(family.strengths):
         raise ValueError(f"level {level!r} of {name!r}; expected 1 to {len(family.strengths)}")
     generator = np.random.default_rng((seed, level, *name.encode()))

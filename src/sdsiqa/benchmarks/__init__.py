@@ -6,6 +6,7 @@ from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.benchmarks.bid import BID
 from sdsiqa.benchmarks.csiq import CSIQ
 from sdsiqa.benchmarks.demo import Demo
+from sdsiqa.benchmarks.distorted import Distorted
 from sdsiqa.benchmarks.flive import FLIVE
 from sdsiqa.benchmarks.kadid10k import KADID10k
 from sdsiqa.benchmarks.koniq10k import KonIQ10k
@@ -18,6 +19,7 @@ from sdsiqa.errors import BenchmarkNotFoundError
 BENCHMARKS: dict[str, type[Benchmark]] = {
     kind.name: kind for kind in (LIVE, CSIQ, TID2013, KADID10k, LIVEC, KonIQ10k, SPAQ, FLIVE, BID, Demo)
 }
+"""Benchmarks by name. `Distorted` is none of them: what it is depends on a folder of photographs."""
 
 
 def by_name(name: str) -> type[Benchmark]:
@@ -47,6 +49,7 @@ __all__ = [
     "TID2013",
     "Benchmark",
     "Demo",
+    "Distorted",
     "KADID10k",
     "KonIQ10k",
     "by_name",

@@ -1,0 +1,139 @@
+"""Distorted: any folder of pristine photographs, distorted at levels, for first stages of training."""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from numpy.typing import NDArray
+from rich.progress import track
+
+from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.demo import proxy
+from sdsiqa.benchmarks.gmsd import gmsd
+from sdsiqa.distortion_bench import BENCHES
+from sdsiqa.distortions import distort
+from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
+from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_bytes, write_image
+
+VERSION = 1
+"""Raised when pictures or labels change."""
+
+
+class Distorted(Benchmark):
+    """Pristine photographs of a folder, distorted at levels and labelled by a **proxy** (GMSD): no person rated them.
+
+    It is made on first use, photograph by photograph, and gone on with where it was broken off. Photographs must not be
+    among the references of what is tested: TID2013's are Kodak's, and so are LIVE's in part.
+
+    Args:
+        root: Folder to make it in, and to find it in afterwards.
+        photographs: Folder of pristine photographs, with all its subfolders.
+        bench: Which distortions: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.distortion_bench`).
+        longest: Photographs with a short side above it are shrunk to it, which also takes away faults of their own.
+        short_side: As for every benchmark; None keeps the size.
+    """
+
+    name = "distorted"
+    title = "Distorted photographs (proxy labels)"
+    mos_range = (0.0, 100.0)
+    opinion = "proxy"
+    size = None
+    url = "nowhere: it is made on first use"
+
+    def __init__(
+        self,
+        root: Path,
+        photographs: Path,
+        bench: Literal["live", "dbcnn", "tid"] = "dbcnn",
+        longest: int = 512,
+        short_side: int | None = None,
+    ) -> None:
+        super().__init__(root, short_side)
+        self.photographs, self.bench, self.longest = Path(photographs).expanduser(), bench, longest
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder, filled."""
+        self._build()
+        return self.given
+
+    def read(self) -> pd.DataFrame:
+        """Read the labels that were written with the images."""
+        return pd.read_csv(self.root / "proxy.csv", dtype={"content": str}, keep_default_na=False)
+
+    def sources(self) -> dict[str, Path]:
+        """Photographs by content: their path without its suffix.
+
+        Raises:
+            BenchmarkNotFoundError: There are none.
+            BenchmarkMismatchError: Two differ in nothing but their suffix or letter case.
+        """
+        found: dict[str, Path] = {}
+        files = sorted(file for file in self.photographs.rglob("*") if file.suffix.lower() in SUFFIXES)
+        for file in files:
+            content = "--".join(file.relative_to(self.photographs).with_suffix("").parts).lower()
+            if content in found:
+                raise BenchmarkMismatchError(f"{found[content]} and {file} would have one name; rename one of them")
+            found[content] = file
+        if not found:
+            raise BenchmarkNotFoundError(
+                f"no photographs in {self.photographs}; expected a folder of {', '.join(sorted(SUFFIXES))}"
+            )
+        return found
+
+    def _build(self) -> None:
+        """Make what is not there yet; several processes may ask at once, and one that was killed has left whole photographs."""
+        facts_file, table_file = self.given / "distorted.json", self.given / "proxy.csv"
+        if table_file.exists() and not self.photographs.is_dir():
+            return  # made elsewhere
+        self.given.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.given / ".lock"):
+            sources = self.sources()
+            sizes = {content: file.stat().st_size for content, file in sources.items()}
+            facts = {"version": VERSION, "bench": self.bench, "longest": self.longest, "photographs": sizes}
+            if facts_file.exists() and json.loads(facts_file.read_text()) != facts:
+                raise BenchmarkMismatchError(
+                    f"{self.given} was made from other photographs or with other settings; give another root, or remove it"
+                )
+            write_bytes(facts_file, json.dumps(facts, indent=1).encode())
+            if table_file.exists():
+                return
+            rows = [row for some in self._made(sources) for row in some]
+            write_bytes(table_file, pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
+
+    def _made(self, sources: dict[str, Path]) -> Iterator[list[dict[str, Any]]]:
+        """Give the rows of each photograph."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
+            yield from track(pool.map(self._distort, sources, sources.values()), f"distorting {self.photographs}", len(sources))
+
+    def _distort(self, content: str, file: Path) -> list[dict[str, Any]]:
+        """Write one photograph and its distorted versions, and last its rows, which say that all is there."""
+        done = self.given / "rows" / f"{content}.json"
+        if done.exists():
+            return list(json.loads(done.read_text()))
+        pixels = read_image(file)
+        if min(pixels.shape[:2]) > self.longest:
+            pixels = resize_short_side(pixels, self.longest)
+        reference = f"references/{content}.png"
+        write_image(self.given / reference, pixels)
+        rows = [self._row(content, reference, pixels, name, level) for name, level in self._levels()]
+        write_bytes(done, json.dumps(rows).encode())
+        return rows
+
+    def _levels(self) -> list[tuple[str, int]]:
+        return [(name, level + 1) for name, kind in BENCHES[self.bench].items() for level in range(len(kind.strengths))]
+
+    def _row(self, content: str, reference: str, pixels: NDArray[np.uint8], name: str, level: int) -> dict[str, Any]:
+        seed = int.from_bytes(content.encode()[-6:])
+        image = distort(pixels, name, level, seed, BENCHES[self.bench])
+        file = f"{name}/{content}-{level}.png"
+        write_image(self.given / file, image)
+        facts = {"image": file, "mos": proxy(gmsd(pixels, image)), "content": content}
+        return {**facts, "reference": reference, "distortion": name, "level": level}
