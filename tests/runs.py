@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import yaml
+
 from fakes import write_fake
 from sdsiqa.cli import main
 
@@ -16,6 +18,7 @@ model:
         proj_dim: 8
         head_dim: 8
 """
+TINY_BODY = {"backbone": "test_resnet", "weights": None}
 QUICK = [
     *("--data.crop", "64", "--data.patches_per_image", "2", "--data.grid", "[2, 2]"),
     *("--data.num_workers", "0", "--data.cache", "null", "--data.maps", "null"),
@@ -35,6 +38,19 @@ def words(tmp: Path, benchmark: str = "livec", *more: str, epochs: int = 2) -> l
         *("--data.benchmark.init_args.root", str(fake), "--run.root", str(tmp / "runs")),
         *("--trainer.max_epochs", str(epochs), *QUICK, *more),
     ]
+
+
+def stand_in(tmp: Path, model: str, benchmark: str = "livec", *more: str, epochs: int = 1) -> list[str]:
+    """Give the words of a short `fit` of a model file in place of a benchmark's own, with the smallest body."""
+    file = CONFIGS / "model" / f"{model}.yaml"
+    network = yaml.safe_load(file.read_text())["init_args"]["network"]
+    args = words(tmp, benchmark, "--model", str(file), epochs=epochs)
+    if network["class_path"].endswith(".SDSIQA"):
+        return [*args, "-c", str(tmp / "tiny.yaml"), *more]
+    small = {name: value for name, value in TINY_BODY.items() if name in network["init_args"]}
+    overlay = tmp / f"{model}.yaml"
+    overlay.write_text(yaml.safe_dump({"model": {"init_args": {"network": {"init_args": small}}}}))
+    return [*args, *(("-c", str(overlay)) if small else ()), *more]
 
 
 def fit(tmp: Path, *more: str, benchmark: str = "livec", epochs: int = 2) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fakes import write_fake
-from runs import CONFIGS, QUICK, TINY, words
+from runs import CONFIGS, QUICK, TINY, stand_in, words
 from sdsiqa.cli import main
 from sdsiqa.images import write_image
 from sdsiqa.saliency import Uniform, to_uint8
@@ -36,10 +36,9 @@ def test_every_data_and_model_file_is_used_by_a_run() -> None:
     assert used | alone == set(CONFIGS.rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("model", sorted(file.name for file in (CONFIGS / "model").glob("*.yaml")))
+@pytest.mark.parametrize("model", sorted(file.stem for file in (CONFIGS / "model").glob("*.yaml")))
 def test_every_model_file_stands_in_for_another(model: str, tmp_path: Path) -> None:
-    args = words(tmp_path, "livec", "--model", str(CONFIGS / "model" / model), "-c", str(tmp_path / "tiny.yaml"))
-    assert main(["fit", *args, "--trainer.fast_dev_run", "true"]) == 0
+    assert main(["fit", *stand_in(tmp_path, model), "--trainer.fast_dev_run", "true"]) == 0
 
 
 @pytest.mark.parametrize("benchmark", TRAIN)
