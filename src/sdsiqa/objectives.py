@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 
 Crops = Mapping[str, Tensor]
@@ -36,6 +37,26 @@ class Objective(nn.Module, ABC):
         Returns:
             A scalar.
         """
+
+
+class PatchLoss(Objective):
+    """A loss over the patches that a network cuts from its crops; each has the label of its image.
+
+    Args:
+        loss: What is minimised over the scores of patches, which the network gives by `patch_scores`; none is `L1`.
+    """
+
+    def __init__(self, loss: QualityLoss | None = None) -> None:
+        super().__init__()
+        self.loss = L1() if loss is None else loss
+
+    def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
+        """Give the loss over all patches of all crops."""
+        scores: Tensor = cast(Any, network).patch_scores(*(crops[name] for name in network.inputs))  # (N, P)
+        quality = crops["quality"]
+        if self.loss.compares:
+            scores, quality = self.gather(scores), self.gather(quality)
+        return cast(Tensor, self.loss(scores, quality[:, None].expand_as(scores)))
 
 
 def crops_of(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
