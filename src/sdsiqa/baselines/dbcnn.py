@@ -127,7 +127,10 @@ class DBCNN(Method):
 
     title = "DB-CNN"
     status = "published facts"
-    paper = "Zhang, Ma, Yan, Deng, Wang, Blind image quality assessment using a deep bilinear convolutional network, TCSVT 2020"
+    paper = (
+        "Zhang, Ma, Yan, Deng and Wang, Blind image quality assessment using a deep bilinear convolutional neural network, "
+        "TCSVT 2020"
+    )
     differs = (
         "The first stage learns from the distortions and levels of a benchmark's training part, from Demo, or from a folder of "
         "photographs with the paper's nine types, not from Waterloo Exploration and PASCAL VOC.",
