@@ -26,6 +26,9 @@ class Objective(nn.Module, ABC):
     gather: Callable[[Tensor], Tensor] = staticmethod(lambda values: values)
     """Joins values `(n, …)` of all devices, with their gradients, for an objective that compares images."""
 
+    def load_pretrained(self) -> None:
+        """Load pretrained weights of its own, if it has any. Called once before fitting, never when a checkpoint goes on."""
+
     @abstractmethod
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
         """Give the loss.

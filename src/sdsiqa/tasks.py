@@ -75,6 +75,8 @@ class QualityTask(lightning.LightningModule):
         """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""
         if stage == "fit" and self.trainer.ckpt_path is None:
             self.network.load_pretrained()
+            if self.objective is not None:
+                self.objective.load_pretrained()
             if self.pretraining is not None:
                 self.pretraining.start(self.network)
         if self.channels_last:
