@@ -50,7 +50,8 @@ class Refinement(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Weigh the places and channels of `(N, C, h, w)`."""
         features = strengthen(features, self.where(features), "plain")
-        return features * self.what(features)
+        weights: Tensor = self.what(features)
+        return features * weights
 
 
 class LevelScore(nn.Module):

@@ -110,8 +110,8 @@ class TwoStreamIQA(Method):
     def patch_scores(self, image: Tensor) -> Tensor:
         """Score each patch: `(N, P)` float32, row by row; arguments as in `forward`."""
         patches = cut_patches(torch.cat([image, gradient(luma(image))], 1), 32)  # (N, P, 4, 32, 32)
-        seen, edges = patches.flatten(0, 1).split((3, 1), 1)
-        vector = torch.cat([self.image_stream(seen), self.gradient_stream(edges)], 1)
+        flat = patches.flatten(0, 1)
+        vector = torch.cat([self.image_stream(flat[:, :3]), self.gradient_stream(flat[:, 3:])], 1)
         with torch.autocast(image.device.type, enabled=False):  # half precision would leave few distinct scores
             scores: Tensor = self.output(self.hidden(vector.float()))
         return scores.reshape(patches.shape[:2])

@@ -1,0 +1,53 @@
+"""Every method that SDS-IQA is compared with, small enough for tests."""
+
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from network_fakes import pictures
+from sdsiqa import baselines
+from sdsiqa.baselines.method import Method
+
+TINY: dict[str, Any] = {
+    "backbone": "test_resnet",
+    "width": 8,
+    "features": 16,
+    "proj_dim": 16,
+    "head_dim": 16,
+    "dropout": 0.0,
+}
+"""Arguments that make a network small, wherever it has them."""
+
+
+def methods() -> list[type[Method]]:
+    """Give every method of the package, by name."""
+    for module in pkgutil.iter_modules(baselines.__path__):
+        importlib.import_module(f"{baselines.__name__}.{module.name}")
+    found, left = set[type[Method]](), [Method]
+    while left:
+        kinds = left.pop().__subclasses__()
+        left += kinds
+        found |= {kind for kind in kinds if kind.__module__.startswith("sdsiqa.")}
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+METHODS = methods()
+
+
+def build(kind: type[Method], seed: int = 0) -> Method:
+    """Build a small one with its weights at random."""
+    torch.manual_seed(seed)
+    known = inspect.signature(kind).parameters
+    return kind(**{name: value for name, value in TINY.items() if name in known})
+
+
+def given(network: Method, count: int = 2, height: int = 97, width: int = 131) -> list[Tensor]:
+    """Give pictures for what a network asks for."""
+    image, saliency = pictures(count, height, width)
+    reference = (image + 0.1 * torch.randn(image.shape, generator=torch.Generator().manual_seed(2))).clamp(0, 1)
+    fields = {"image": image, "saliency": saliency, "reference": reference}
+    return [fields[name] for name in network.inputs]
