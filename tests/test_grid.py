@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from fakes import write_fake
 from runs import CONFIGS, QUICK, TINY
-from sdsiqa import planning
+from sdsiqa import grid, planning, report
 from sdsiqa.cell_lock import CellLock
 from sdsiqa.cell_runner import run_cell
 from sdsiqa.cells import Cell, State
@@ -162,6 +163,27 @@ def test_data_that_are_not_here_block_a_cell_and_not_the_list(experiment: Path, 
     assert "/data/elsewhere does not exist" in said
     with pytest.raises(ExperimentError, match=r"livec-sdsiqa-full-0-0: .*elsewhere does not exist"):
         run_cell(cells_of(experiment)[0], os.environ)
+
+
+def test_a_method_that_needs_references_leaves_a_row_blank(
+    experiment: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = yaml.safe_load(experiment.read_text()) | {
+        "methods": {"sdsiqa": None, "SSIM": str(CONFIGS / "model" / "ssim.yaml")},
+        "ablations": {},
+        "tests": {},
+    }
+    experiment.write_text(yaml.safe_dump(content))
+    written: list[Any] = []
+    monkeypatch.setattr(grid, "run_cell", lambda *_: State.DONE)
+    monkeypatch.setattr(report, "write", lambda folders, *_, **options: written.append((folders, options["blanks"])))
+    assert main(["grid", str(experiment), "--root", str(experiment.parent / "runs")]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "livec-SSIM-full-0-0 cannot run: images are compared with their references here, and LIVE In the Wild has none" in said
+    ((folders, (blank,)),) = written
+    assert [folder.name[:19] for folder in folders] == ["livec-sdsiqa-full-0"]
+    assert (blank.benchmark, blank.label) == ("livec", "SSIM")
+    assert blank.reason.startswith("images are compared with their references here")
 
 
 def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from report_runs import draw_images, make_run
 from runs import fit
 from sdsiqa import metrics
 from sdsiqa.cli import main
-from sdsiqa.report import write
+from sdsiqa.report import Blank, write
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table
 from sdsiqa.report.results import read_results
@@ -64,6 +64,15 @@ def test_a_method_has_mean_deviation_and_median_over_its_splits(ablated: Path) -
     assert column(table, "runs") == ["3 splits"] * 4
     assert 0 < row["outliers_mean"] < 1  # LIVE publishes deviations
     assert all("logistic" in head or head == "PLCC (raw)" for head in table.head if "PLCC" in head)
+
+
+def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:
+    blanks = [Blank("live", "SSIM", "it needs references"), Blank("live", "dbcnn", "never"), Blank("csiq", "PSNR", "never")]
+    found = tables_of(read_results([ablated]), Evidence(200), "sdsiqa", blanks=blanks)
+    (table,) = [table for table in found if table.name == "benchmark-live-test"]
+    assert list(table.cells[-1]) == ["SSIM", "– [a]", *["–"] * (len(table.head) - 2)]
+    assert len(table.cells) == 5
+    assert "[a] it needs references" in table.notes
 
 
 def test_marks_are_against_the_baseline_and_corrected(ablated: Path) -> None:

@@ -66,6 +66,12 @@ class Cell:
         return self.variant.name
 
     @property
+    def benchmark(self) -> str:
+        """Name of the benchmark, as score tables have it; the experiment's own name of it where nothing is known."""
+        benchmark = dict(self.config.get("data") or {}).get("benchmark") or {}
+        return str(benchmark.get("class_path", self.variant.benchmark)).rsplit(".", 1)[-1].lower()
+
+    @property
     def log(self) -> Path:
         """What its processes said."""
         return self.folder / "log.txt"

@@ -61,7 +61,10 @@ def main(args: list[str] | None = None) -> int:
         return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
         out = options.out or options.root / experiment.group / "report" / experiment.name
-        report.write([cell.folder for cell in done], out, experiment.baseline, with_images=not options.no_images)
+        blanks = {report.Blank(cell.benchmark, report.label_of(cell.variant.method, cell.variant.ablation), cell.blocked): None
+                  for cell in cells if cell.blocked}  # fmt: skip
+        folders = [cell.folder for cell in done]
+        report.write(folders, out, experiment.baseline, with_images=not options.no_images, blanks=list(blanks))
         files = f"{out / 'report.md'}, {out / 'report.html'}"
         console.print(f"from {len(done)} of {len(cells)} cells: {files}", highlight=False, soft_wrap=True)
     return 0 if len(done) == len(cells) else 1

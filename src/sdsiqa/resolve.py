@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from jsonargparse import ArgumentParser
 
 from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.data.dataset import check_references
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.identity import fingerprint
 from sdsiqa.images import write_bytes
@@ -67,7 +69,7 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
     Returns:
         As many answers, in that order.
     """
-    known: dict[str, tuple[str, str]] = {}
+    known: dict[str, tuple[str, str, QualityDataModule]] = {}
     cli: ResolvingCLI | None = None
     answers = []
     for words in jobs:
@@ -83,7 +85,9 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
             data = json.dumps(config["data"], sort_keys=True)
             if data not in known:
                 known[data] = _data_facts(config["data"])
-            answers.append(Resolved(config, fingerprint(config), *known[data]))
+            version, split, module = known[data]
+            check_references(module.benchmark.table(), module.benchmark, _fields(config["model"]["init_args"]))
+            answers.append(Resolved(config, fingerprint(config), version, split))
         except SystemExit:  # the parser has said why, below its usage
             answers.append(Resolved({}, error=said.getvalue().split("error: ", 1)[-1].strip()))
         except SdsiqaError as error:
@@ -111,12 +115,19 @@ def build(words: list[str]) -> tuple[QualityTask, QualityDataModule]:
     return cli.model, cli.datamodule
 
 
-def _data_facts(config: dict[str, Any]) -> tuple[str, str]:
-    """Give version of the annotation and hash of the split, as the run itself would find them."""
+def _fields(model: dict[str, Any]) -> list[str]:
+    """Give the fields of a sample that a run asks for, as the classes of its network and objective say."""
+    paths = [part["class_path"] for name in ("network", "objective") if (part := model.get(name)) is not None]
+    places = [path.rpartition(".") for path in paths]
+    return [field for module, _, name in places for field in getattr(import_module(module), name).inputs]
+
+
+def _data_facts(config: dict[str, Any]) -> tuple[str, str, QualityDataModule]:
+    """Give version of the annotation and hash of the split, as the run itself would find them, and the data."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(QualityDataModule, "data")
     data: QualityDataModule = parser.instantiate_classes(parser.parse_object({"data": config})).data
-    return data.benchmark.data_version(), data.make_split().sha256
+    return data.benchmark.data_version(), data.make_split().sha256, data
 
 
 def main(jobs: Path, answers: Path) -> None:

@@ -99,12 +99,7 @@ class QualityDataset(Dataset[Sample]):
     """
 
     def __init__(self, rows: pd.DataFrame, read: PictureReader, fields: Sequence[str], cut: Cutter, seed: int) -> None:
-        if "reference" in fields and (rows["reference"] == "").any():
-            raise BenchmarkMismatchError(
-                f"images are compared with their references here, and {read.benchmark.title} has none; choose a benchmark with "
-                "references, or a no-reference network; a first stage of training learns from another benchmark by "
-                "-c configs/pretrain/demo.yaml"
-            )
+        check_references(rows, read.benchmark, fields)
         self.read, self.cut, self.seed = read, cut, seed
         self.fields = tuple(name for name in fields if name in PICTURES)
         self._facts = {name: _facts(rows, read.benchmark, name) for name in fields if name not in PICTURES}
@@ -144,6 +139,25 @@ class QualityDataset(Dataset[Sample]):
                 # stays channels-last in memory: (P, h, w, 3) seen as (P, 3, h, w)
                 sample[name] = torch.from_numpy(planes).permute(0, 3, 1, 2)  # type: ignore[literal-required]
         return sample
+
+
+def check_references(rows: pd.DataFrame, benchmark: Benchmark, fields: Sequence[str]) -> None:
+    """Refuse images without references where they are asked for.
+
+    Args:
+        rows: Rows of the benchmark's table.
+        benchmark: That benchmark.
+        fields: What a sample is to hold.
+
+    Raises:
+        BenchmarkMismatchError: There is an image without one.
+    """
+    if "reference" in fields and (rows["reference"] == "").any():
+        raise BenchmarkMismatchError(
+            f"images are compared with their references here, and {benchmark.title} has none; choose a benchmark with "
+            "references, or a no-reference network; a first stage of training learns from another benchmark by "
+            "-c configs/pretrain/demo.yaml"
+        )
 
 
 def collate(samples: list[Sample]) -> Sample:

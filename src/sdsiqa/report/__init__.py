@@ -4,6 +4,7 @@
 """
 
 from sdsiqa.report.command import main
+from sdsiqa.report.result import Blank, label_of
 from sdsiqa.report.writing import write
 
-__all__ = ["main", "write"]
+__all__ = ["Blank", "label_of", "main", "write"]

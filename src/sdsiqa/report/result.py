@@ -60,7 +60,7 @@ class Result:
     @property
     def label(self) -> str:
         """What tables call it: the method, with its ablation."""
-        return self.method if self.ablation == FULL else f"{self.method} ({self.ablation})"
+        return label_of(self.method, self.ablation)
 
     @property
     def is_cross(self) -> bool:
@@ -82,6 +82,31 @@ class Result:
     def order(self) -> tuple[float, str, str]:
         """Numbers before names, then by seed."""
         return (float(self.split) if self.split.isdecimal() else float("inf"), self.split, self.seed)
+
+
+@dataclass(frozen=True)
+class Blank:
+    """A row of a table that stays blank.
+
+    Args:
+        benchmark: Name of the benchmark, as of a result.
+        label: What tables call the method, as of a result.
+        reason: Why there is no score.
+    """
+
+    benchmark: str
+    label: str
+    reason: str
+
+
+def label_of(method: str, ablation: str) -> str:
+    """Give what tables call a method with its ablation.
+
+    Args:
+        method: Name of the method.
+        ablation: What was changed in it; `full` if nothing.
+    """
+    return method if ablation == FULL else f"{method} ({ablation})"
 
 
 def title(benchmark: str) -> str:

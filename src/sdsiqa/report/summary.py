@@ -9,7 +9,7 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.report.evidence import FEW, SIGNIFICANT, Difference, Evidence, Spread
 from sdsiqa.report.layout import Table, number, signed, span
 from sdsiqa.report.marks import Marks
-from sdsiqa.report.result import Result, by_group, by_label, stem, title
+from sdsiqa.report.result import Blank, Result, by_group, by_label, stem, title
 from sdsiqa.significance import holm
 
 NAN = float("nan")
@@ -22,15 +22,20 @@ OTHERS = {
 }
 
 
-def summary_tables(results: Sequence[Result], evidence: Evidence, baseline: str | None = None) -> list[Table]:
+def summary_tables(
+    results: Sequence[Result], evidence: Evidence, baseline: str | None = None, blanks: Sequence[Blank] = ()
+) -> list[Table]:
     """Make the table of each benchmark: mean, standard deviation, median and interval; marks against a baseline.
 
     Args:
         results: Of any methods; tests on benchmarks never seen in training are left to the cross-dataset matrix.
         evidence: Their measures.
         baseline: Name of the method that the others are compared with; none compares nothing.
+        blanks: Methods that have no score on a benchmark.
     """
-    return [_table(group, by_label(some), evidence, baseline) for group, some in by_group(results, is_cross=False).items()]
+    return [
+        _table(group, by_label(some), evidence, baseline, blanks) for group, some in by_group(results, is_cross=False).items()
+    ]
 
 
 def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Evidence) -> dict[str, tuple[Difference, float]]:
@@ -102,7 +107,9 @@ def runs_of(results: Sequence[Result]) -> str:
     return f"{len(splits)} {word}" + (f" × {seeds:g} seeds" if seeds > 1 else "")
 
 
-def _table(group: str, labels: Mapping[str, Sequence[Result]], evidence: Evidence, baseline: str | None) -> Table:
+def _table(
+    group: str, labels: Mapping[str, Sequence[Result]], evidence: Evidence, baseline: str | None, blanks: Sequence[Blank]
+) -> Table:
     marks, first = Marks(), next(iter(labels.values()))[0]
     base = find_baseline(labels, baseline)
     against = verdicts(labels, base, evidence) if base else {}
@@ -138,6 +145,8 @@ def _table(group: str, labels: Mapping[str, Sequence[Result]], evidence: Evidenc
     heads = ["method", "runs", "SRCC", "median", "95 %", *([] if base is None else [f"Δ to {base}"])]
     heads += ["PLCC (raw)", "median", "95 %", *(OTHERS[name] for name in OTHERS if name != "outliers")]
     heads += [OTHERS["outliers"]] if _has_outliers(labels, evidence) else []
+    absent = [blank for blank in blanks if blank.benchmark == first.benchmark and blank.label not in labels]
+    cells += [[blank.label, "–" + marks.add(blank.reason), *["–"] * (len(heads) - 2)] for blank in absent]
     proxy = "labels are a proxy, not human opinion" if first.benchmark == "demo" else ""
     notes = [*marks.notes, *([f"{title(first.benchmark)}: {proxy}."] if proxy else []), *_legend(spreads, base, against)]
     strong = _best(spreads, everywhere, labels, 2, 5 if base is None else 6)

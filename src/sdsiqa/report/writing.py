@@ -19,7 +19,7 @@ from sdsiqa.report.images import ImageFinder
 from sdsiqa.report.layout import Table
 from sdsiqa.report.paired import paired_tables
 from sdsiqa.report.quoted import quoted_table, read_quoted
-from sdsiqa.report.result import Result
+from sdsiqa.report.result import Blank, Result
 from sdsiqa.report.results import read_results
 from sdsiqa.report.runs_table import runs_tables
 from sdsiqa.report.summary import check_baseline, summary_tables
@@ -39,6 +39,7 @@ def write(
     baseline: str | None = None,
     published: Path | None = None,
     with_images: bool = True,
+    blanks: Sequence[Blank] = (),
 ) -> list[Path]:
     """Write the report of some runs into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
 
@@ -49,6 +50,7 @@ def write(
         published: CSV file of published numbers; none leaves them out.
         with_images: Whether images of the benchmarks may be in it: thumbnails of the page, sheets of largest errors, panels.
             Most benchmarks may not be passed on, so a report that is published or committed goes without.
+        blanks: Methods that have no score on a benchmark; the main tables say why.
 
     Returns:
         Every file that was written.
@@ -64,7 +66,7 @@ def write(
         tick("reading score tables")
         results = read_results(runs)
         evidence = Evidence(tick=tick)
-        tables = tables_of(results, evidence, baseline, published)
+        tables = tables_of(results, evidence, baseline, published, blanks)
         files, shown = [], []
         for table in tables:
             files.append(out / "tables" / f"{table.name}.csv")
@@ -95,7 +97,11 @@ def write(
 
 
 def tables_of(
-    results: Sequence[Result], evidence: Evidence, baseline: str | None = None, published: Path | None = None
+    results: Sequence[Result],
+    evidence: Evidence,
+    baseline: str | None = None,
+    published: Path | None = None,
+    blanks: Sequence[Blank] = (),
 ) -> list[Table]:
     """Make every table that some results have something for.
 
@@ -104,13 +110,14 @@ def tables_of(
         evidence: Their measures.
         baseline: As for `write`.
         published: As for `write`.
+        blanks: As for `write`.
 
     Raises:
         RunMismatchError: There is no such baseline.
     """
     check_baseline(results, baseline)
     quotations = read_quoted(published) if published else []
-    tables = [*summary_tables(results, evidence, baseline), *ablation_tables(results, evidence)]
+    tables = [*summary_tables(results, evidence, baseline, blanks), *ablation_tables(results, evidence)]
     tables += paired_tables(results, evidence, baseline)
     cross = cross_table(results, evidence)
     tables += [cross] if cross else []
