@@ -40,7 +40,7 @@ class Scorer:
             raise CheckpointError(f"{type(network).__name__} compares with references, so a single image has no score")
         self.network, self.saliency, self.recipe = network.to(device).eval(), saliency, recipe
         self.device = torch.device(device)
-        self._cut = WholeImage() if recipe.view == "whole" else GridCrops(recipe.crop, *recipe.grid)
+        self._cut = WholeImage() if recipe.view == "whole" or network.whole else GridCrops(recipe.crop, *recipe.grid)
 
     def __call__(self, images: Image | Sequence[Image]) -> NDArray[np.float64]:
         """Score images.

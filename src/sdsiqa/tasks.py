@@ -97,6 +97,11 @@ class QualityTask(lightning.LightningModule):
         else:
             self.print(self.ridge_start(self.network, data, self.device))
 
+    @property
+    def learns(self) -> bool:
+        """Whether there is a weight for steps to change; what is a formula, or solved in closed form, has none."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
     def score(self, batch: Sample) -> Tensor:
         """Score every crop.
 
@@ -169,7 +174,9 @@ class QualityTask(lightning.LightningModule):
     predict_step = validation_step
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build the optimiser over groups of weights and the schedule over steps."""
+        """Build the optimiser over groups of weights and the schedule over steps; neither where nothing learns."""
+        if not self.learns:
+            return []
         solved = [] if self.ridge_start is None else list(linear_path(self.network).parameters())
         lr_scale = 1.0 if self.ridge_start is None else self.ridge_start.lr_scale
         groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)

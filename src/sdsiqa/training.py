@@ -110,6 +110,8 @@ class QualityCLI(LightningCLI):
             *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
+        if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
+            config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False
         # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
         config.use_distributed_sampler = False
         spread(config)
@@ -132,7 +134,7 @@ class QualityCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test once, with the weights that validation chose; a first stage tests nothing."""
-        if self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if self.plain["trainer"]["fast_dev_run"]:
             return
         if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
             self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
@@ -175,12 +177,15 @@ class QualityCLI(LightningCLI):
 
     @rank_zero_only
     def _finish(self) -> None:
-        self.folder.update(
-            state="finished", finished=now(), chosen_by="last" if self.datamodule.fit_on == "train+val" else "val/srcc"
-        )
+        self.folder.update(state="finished", finished=now(), chosen_by=self._chosen_by())
         keep = self._get(self.config_init, "wandb").checkpoints
         artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
+
+    def _chosen_by(self) -> str:
+        if not self.model.learns:
+            return "nothing to choose"
+        return "last" if self.datamodule.fit_on == "train+val" else "val/srcc"
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():

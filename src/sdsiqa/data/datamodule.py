@@ -36,7 +36,8 @@ class QualityDataModule(lightning.LightningDataModule):
         test_on: `test` part, or `all` images of a benchmark that the network has never seen.
         crop: Side of a crop in pixels.
         patches_per_image: Training crops cut from one decoded image.
-        view: What is evaluated: the `whole` image, or a fixed `grid` of crops whose scores are averaged.
+        view: What is evaluated: the `whole` image, or a fixed `grid` of crops whose scores are averaged; networks that are
+            defined on whole images see those.
         grid: Rows and columns of that grid.
         batch_size: Images per optimiser step, all devices together.
         num_workers: Loader processes per device.
@@ -88,7 +89,13 @@ class QualityDataModule(lightning.LightningDataModule):
         """Fields that scoring needs."""
         if self.trainer is None:
             return ("image", "saliency")
-        return tuple(cast(QualityNetwork, self.trainer.lightning_module.network).inputs)
+        return tuple(self._network.inputs)
+
+    @property
+    def _network(self) -> QualityNetwork:
+        if self.trainer is None:
+            raise AssertionError("there is a trainer")
+        return cast(QualityNetwork, self.trainer.lightning_module.network)
 
     @property
     def seed(self) -> int:
@@ -184,7 +191,8 @@ class QualityDataModule(lightning.LightningDataModule):
         return to_float(batch)
 
     def _view(self) -> Cutter:
-        return WholeImage() if self.view == "whole" else GridCrops(self.crop, *self.grid)
+        whole = self.view == "whole" or (self.trainer is not None and self._network.whole)
+        return WholeImage() if whole else GridCrops(self.crop, *self.grid)
 
     @property
     def _world(self) -> int:
