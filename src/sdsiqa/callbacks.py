@@ -137,7 +137,7 @@ class Cost(Callback):
 
     def __init__(self) -> None:
         self.images, self.seconds = 0, 0.0
-        self._since = 0.0
+        self._since = self._begun = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Travel with the checkpoint."""
@@ -146,6 +146,10 @@ class Cost(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from the checkpoint."""
         self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock of what is fitted before the first step."""
+        self._begun = time.perf_counter()
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock; an epoch that is gone on with does not start."""
@@ -170,14 +174,15 @@ class Cost(Callback):
             pl_module.log("train/images_per_second", self.images / self.seconds, sync_dist=True, logger=False)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write the record."""
-        if not trainer.is_global_zero or self.seconds == 0:
+        """Write the record; without steps there is but what the closed form took."""
+        solved = getattr(pl_module, "closed_form", None) is not None and trainer.ckpt_path is None
+        if not trainer.is_global_zero or not (self.seconds or solved):
             return
-        crops = data_of(trainer).patches_per_image
+        crops, images = data_of(trainer).patches_per_image, self.images
+        speeds = {"images_per_second": images / self.seconds, "crops_per_second": crops * images / self.seconds} if images else {}
         facts: dict[str, Any] = {
-            "training_hours": self.seconds / 3600,
-            "images_per_second": self.images / self.seconds,
-            "crops_per_second": crops * self.images / self.seconds,
+            "training_hours": (self.seconds or time.perf_counter() - self._begun) / 3600,
+            **speeds,
             "devices": trainer.world_size,
             "device": str(trainer.strategy.root_device),
             "threads": torch.get_num_threads(),

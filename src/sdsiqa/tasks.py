@@ -11,16 +11,18 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
+from sdsiqa.closed_form import ClosedForm
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
-from sdsiqa.errors import CheckpointError
+from sdsiqa.errors import CheckpointError, SdsiqaError
+from sdsiqa.feature_regression import FeatureRegression
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.parameter_groups import ParameterGroup, parameter_groups
 from sdsiqa.objectives import Crops, Objective, crops_of
 from sdsiqa.pretraining import Pretraining
 from sdsiqa.recipe import Recipe
-from sdsiqa.ridge import RidgeStart, linear_path
+from sdsiqa.ridge import RidgeStart
 
 
 class QualityTask(lightning.LightningModule):
@@ -39,6 +41,7 @@ class QualityTask(lightning.LightningModule):
         still: Share of the steps, the first ones, in which parts that start from pretrained weights stand still.
         ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
             from a random one.
+        regression: Closed-form regression on features of whole images that takes the place of training.
         channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
         compile: Compile the network with `torch.compile`.
     """
@@ -55,6 +58,7 @@ class QualityTask(lightning.LightningModule):
         pretraining: Pretraining | None = None,
         still: float = 0.0,
         ridge_start: RidgeStart | None = None,
+        regression: FeatureRegression | None = None,
         channels_last: bool = False,
         compile: bool = False,  # noqa: A002 - the library's word for it
     ) -> None:
@@ -62,12 +66,15 @@ class QualityTask(lightning.LightningModule):
         self.network = network
         self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
-        self.schedule, self.warmup, self.ridge_start = schedule, warmup, ridge_start
+        self.schedule, self.warmup = schedule, warmup
+        self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
         self.pretraining = pretraining
         self.still, self._stood, self._standing = still, False, list[nn.Parameter]()
         self.channels_last = channels_last
         if not 0 <= still < 1:
             raise ValueError(f"still is {still!r}; give a share of the steps, 0 for none and below 1")
+        if ridge_start is not None and regression is not None:
+            raise ValueError("there are both a ridge_start and a regression; set one of them to null")
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
 
@@ -88,19 +95,34 @@ class QualityTask(lightning.LightningModule):
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
-        """Start from the mean quality or the ridge solution, unless a checkpoint goes on from somewhere."""
+        """Start from the mean quality or a solution in closed form, unless a checkpoint goes on from somewhere."""
         if self.trainer.ckpt_path is not None:
             return
         data = cast(QualityDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
-        if self.ridge_start is None:
-            self.network.start_at(float(data.rows("train")["quality"].mean()))
+        if self.closed_form is not None:
+            self.print(self.closed_form(self.network, data, self.device))
+        elif hasattr(self.network, "regressor"):
+            raise SdsiqaError(
+                f"{type(self.network).__name__} is fitted and not trained; set model.regression, to "
+                "sdsiqa.feature_regression.SupportVectorRegression for example"
+            )
         else:
-            self.print(self.ridge_start(self.network, data, self.device))
+            self.network.start_at(float(data.rows("train")["quality"].mean()))
 
     @property
     def learns(self) -> bool:
         """Whether there is a weight for steps to change; what is a formula, or solved in closed form, has none."""
         return any(parameter.requires_grad for parameter in self.parameters())
+
+    def chosen_by(self, fit_on: str) -> str:
+        """Say what chooses the weights that are tested.
+
+        Args:
+            fit_on: As of the data.
+        """
+        if not self.learns and self.closed_form is None:
+            return "nothing to choose"
+        return "last" if fit_on == "train+val" else "val/srcc"
 
     def score(self, batch: Sample) -> Tensor:
         """Score every crop.
@@ -177,8 +199,8 @@ class QualityTask(lightning.LightningModule):
         """Build the optimiser over groups of weights and the schedule over steps; neither where nothing learns."""
         if not self.learns:
             return []
-        solved = [] if self.ridge_start is None else list(linear_path(self.network).parameters())
-        lr_scale = 1.0 if self.ridge_start is None else self.ridge_start.lr_scale
+        solved = [] if self.closed_form is None else self.closed_form.solved(self.network)
+        lr_scale = 1.0 if self.closed_form is None else self.closed_form.lr_scale
         groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)
         own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
         if own:

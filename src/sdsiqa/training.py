@@ -177,15 +177,10 @@ class QualityCLI(LightningCLI):
 
     @rank_zero_only
     def _finish(self) -> None:
-        self.folder.update(state="finished", finished=now(), chosen_by=self._chosen_by())
+        self.folder.update(state="finished", finished=now(), chosen_by=self.model.chosen_by(self.datamodule.fit_on))
         keep = self._get(self.config_init, "wandb").checkpoints
         artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
-
-    def _chosen_by(self) -> str:
-        if not self.model.learns:
-            return "nothing to choose"
-        return "last" if self.datamodule.fit_on == "train+val" else "val/srcc"
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
