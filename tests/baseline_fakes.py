@@ -16,6 +16,7 @@ TINY: dict[str, Any] = {
     "backbone": "test_resnet",
     "width": 8,
     "features": 16,
+    "side": 2,
     "proj_dim": 16,
     "head_dim": 16,
     "dropout": 0.0,

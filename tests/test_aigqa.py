@@ -7,7 +7,8 @@ from torch import nn
 
 from sdsiqa.baselines.aigqa import AIGQA
 from sdsiqa.baselines.aigqa_restoration import Generator, PatchDiscriminator, Restoration, RestorationLoss
-from sdsiqa.models.similarity import ssim_map
+from sdsiqa.models.full_reference import ssim_map
+from sdsiqa.models.picture import luma
 
 
 def crops(count: int = 2) -> dict[str, torch.Tensor]:
@@ -41,7 +42,7 @@ def test_the_streams_see_image_content_residual_and_likeness() -> None:
     restored, residual, likeness = network.infer(image)
     torch.testing.assert_close(restored, network.generator(image).clamp(0, 1))
     torch.testing.assert_close(residual, (image - restored).abs())
-    quarter = ssim_map(image, restored).unfold(2, 4, 4).unfold(3, 4, 4).mean((4, 5))
+    quarter = ssim_map(luma(image), luma(restored)).unfold(2, 4, 4).unfold(3, 4, 4).mean((4, 5))
     torch.testing.assert_close(likeness, quarter)
     assert not torch.equal(network(image), before)
 
@@ -61,7 +62,7 @@ def test_the_loss_is_the_sum_of_its_terms() -> None:
     network, batch = Restoration(width=4).eval(), crops()
     moved(network)
     restored = network.generator(batch["image"])
-    error, structure = (restored - batch["reference"]).abs().mean(), 1 - ssim_map(restored, batch["reference"]).mean()
+    error, structure = (restored - batch["reference"]).abs().mean(), 1 - ssim_map(luma(restored), luma(batch["reference"])).mean()
     plain = RestorationLoss(structure=0.5, adversarial=0)
     torch.testing.assert_close(plain(network, batch), error + 0.5 * structure)
     torch.manual_seed(0)

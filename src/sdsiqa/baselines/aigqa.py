@@ -8,8 +8,9 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.baselines.aigqa_restoration import Generator
 from sdsiqa.baselines.method import Method
+from sdsiqa.models.full_reference import ssim_map
+from sdsiqa.models.picture import luma
 from sdsiqa.models.regression import RegressionHead, pool
-from sdsiqa.models.similarity import ssim_map
 from sdsiqa.models.trunk import Trunk
 
 
@@ -106,7 +107,7 @@ class AIGQA(Method):
             structural similarity at a quarter of the size, `(N, 1, h/4, w/4)`.
         """
         restored = self.generator(image).clamp(0, 1)
-        return restored, (image - restored).abs(), F.avg_pool2d(ssim_map(image, restored), 4)
+        return restored, (image - restored).abs(), F.avg_pool2d(ssim_map(luma(image), luma(restored)), 4)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, except for the generator."""

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from sdsiqa.models.full_reference import ssim_map
 from sdsiqa.models.network import QualityNetwork
-from sdsiqa.models.similarity import ssim_map
+from sdsiqa.models.picture import luma
 from sdsiqa.models.trunk import Trunk
 from sdsiqa.models.unet import UNet
 from sdsiqa.objectives import Crops, Objective
@@ -127,7 +128,8 @@ class RestorationLoss(Objective):
         """Give the loss of a network with a `generator`."""
         reference = crops["reference"]
         restored: Tensor = cast(Any, network).generator(crops["image"])
-        loss = F.l1_loss(restored, reference) + self.structure * (1 - ssim_map(restored, reference).mean())
+        alike = ssim_map(luma(reference), luma(restored)).mean()
+        loss = F.l1_loss(restored, reference) + self.structure * (1 - alike)
         if self.body is not None:
             (found,), (expected,) = (self.body(self.body.normalise(picture)) for picture in (restored, reference))
             loss = loss + self.semantics * F.l1_loss(found, expected)

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.baselines.method import Method
+from sdsiqa.models.full_reference import gms_map, ssim_map
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.models.picture import luma
 from sdsiqa.models.regression import RegressionHead, mean_std
-from sdsiqa.models.similarity import gms_map, ssim_map
 from sdsiqa.models.unet import UNet
 from sdsiqa.objectives import Crops, Objective
 
@@ -80,7 +80,7 @@ class MapTarget(Objective):
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
         """Give the loss of a network with a `map`."""
         measure = ssim_map if self.target == "ssim" else gms_map
-        target = measure(crops["image"], crops["reference"]).clamp(min=0)
+        target = measure(luma(crops["reference"]), luma(crops["image"])).clamp(min=0)
         return F.l1_loss(cast(Any, network).map(crops["image"]).float(), target)
 
 
@@ -102,7 +102,7 @@ class QualityMapNet(Method):
     Differs from the paper:
         - No paper describes this network: architecture, losses and training are ours, after the family of BPSQM.
         - The first stage learns from the pairs of a synthetic benchmark's training part, or from Demo's.
-        - Pictures are reflected at their borders for the target; what is negative of a structural similarity counts as 0.
+        - For the target pictures go on beyond their borders with the border's values; a negative similarity counts as 0.
         - When both networks learn, the map network's rate is a tenth of the scoring network's, along a cosine.
 
     Args:
@@ -119,7 +119,7 @@ class QualityMapNet(Method):
     differs = (
         "No paper describes this network: architecture, losses and training are ours, after the family of BPSQM.",
         "The first stage learns from the pairs of a synthetic benchmark's training part, or from Demo's.",
-        "Pictures are reflected at their borders for the target; what is negative of a structural similarity counts as 0.",
+        "For the target pictures go on beyond their borders with the border's values; a negative similarity counts as 0.",
         "When both networks learn, the map network's rate is a tenth of the scoring network's, along a cosine.",
     )
     stage_one = ("map",)

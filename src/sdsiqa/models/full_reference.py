@@ -54,3 +54,24 @@ def ssim_map(reference: Tensor, image: Tensor) -> Tensor:
         covariance = smooth(u * v, window) - mean_u * mean_v
         luminance = (2 * mean_x * mean_y + 1e-4) / (mean_x * mean_x + mean_y * mean_y + 1e-4)
         return luminance * (2 * covariance + 9e-4) / (variances + 9e-4)
+
+
+def gms_map(reference: Tensor, image: Tensor) -> Tensor:
+    """Give the similarity of gradient magnitudes at each place, `(2ab + c) / (a² + b² + c)` [Xue et al., TIP 2014].
+
+    `a` and `b` are Prewitt's magnitudes in full size, for luma in 0 … 255; c = 170.
+
+    Args:
+        reference: Luma `(N, 1, h, w)` in [0, 1].
+        image: As the reference.
+
+    Returns:
+        `(N, 1, h, w)` in (0, 1]; 1 where both are equal.
+    """
+    kernel = torch.tensor([[1.0, 0.0, -1.0]] * 3) / 3
+    with torch.autocast(image.device.type, enabled=False):
+        a, b = (
+            torch.hypot(smooth(plane, kernel), smooth(plane, kernel.T))
+            for plane in (255 * reference.float(), 255 * image.float())
+        )
+        return (2 * a * b + 170) / (a * a + b * b + 170)

@@ -6,19 +6,18 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from sdsiqa.models.picture import luma
-from sdsiqa.models.similarity import gms_map, ssim_map
+from sdsiqa.models.full_reference import gms_map, ssim_map
 from sdsiqa.models.unet import UNet
 
 
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(2)
-    one = torch.rand(2, 3, 33, 41, generator=generator)
-    return one, (one + 0.2 * torch.randn(2, 3, 33, 41, generator=generator)).clamp(0, 1)
+    one = torch.rand(2, 1, 33, 41, generator=generator)
+    return one, (one + 0.2 * torch.randn(2, 1, 33, 41, generator=generator)).clamp(0, 1)
 
 
 def test_flat_pictures_differ_in_their_mean_alone() -> None:
-    one, other = torch.full((1, 3, 13, 15), 0.25), torch.full((1, 3, 13, 15), 0.75)
+    one, other = torch.full((1, 1, 13, 15), 0.25), torch.full((1, 1, 13, 15), 0.75)
     by_hand = (2 * 0.25 * 0.75 + 1e-4) / (0.25**2 + 0.75**2 + 1e-4)
     torch.testing.assert_close(ssim_map(one, other), torch.full((1, 1, 13, 15), by_hand))
     torch.testing.assert_close(gms_map(one, other), torch.ones(1, 1, 13, 15))
@@ -26,7 +25,7 @@ def test_flat_pictures_differ_in_their_mean_alone() -> None:
 
 def test_structural_similarity_is_that_of_torchmetrics() -> None:
     one, other = pair()
-    _, full = structural_similarity_index_measure(luma(one), luma(other), data_range=1.0, return_full_image=True)  # type: ignore[misc]
+    _, full = structural_similarity_index_measure(one, other, data_range=1.0, return_full_image=True)  # type: ignore[misc]
     found = ssim_map(one, other)
     assert found.shape == (2, 1, 33, 41)
     torch.testing.assert_close(found[..., 5:-5, 5:-5], torch.as_tensor(full)[..., 5:-5, 5:-5], rtol=1e-4, atol=1e-5)
@@ -38,15 +37,15 @@ def test_gradients_are_prewitts() -> None:
     kernel = np.array([[1.0, 0.0, -1.0]] * 3) / 3
     squares = []
     for picture in (one, other):
-        plane = 255 * luma(picture)[0, 0].double().numpy()
-        across, down = (cv2.filter2D(plane, -1, k, borderType=cv2.BORDER_REFLECT_101) for k in (kernel, kernel.T))
+        plane = 255 * picture[0, 0].double().numpy()
+        across, down = (cv2.filter2D(plane, -1, k, borderType=cv2.BORDER_REPLICATE) for k in (kernel, kernel.T))
         squares.append(across**2 + down**2)
     expected = (2 * np.sqrt(squares[0] * squares[1]) + 170) / (squares[0] + squares[1] + 170)
     np.testing.assert_allclose(gms_map(one, other)[0, 0].numpy(), expected, rtol=1e-4)
 
 
 def test_a_step_against_nothing_by_hand() -> None:
-    step, flat = torch.zeros(1, 3, 5, 8), torch.zeros(1, 3, 5, 8)
+    step, flat = torch.zeros(1, 1, 5, 8), torch.zeros(1, 1, 5, 8)
     step[..., 4:] = 1
     beside = 170 / (255**2 + 170)  # the Prewitt magnitude beside a step is its height
     by_hand = torch.ones(1, 1, 5, 8)
