@@ -55,6 +55,9 @@ def test_targets_lie_under_their_patches() -> None:
     found = local_similarity(reference, image)
     assert found.shape == (1, 12)
     assert int(found.argmin()) == 6
+    halves = [torch.nn.functional.avg_pool2d(luma(picture), 2) for picture in (reference, image)]
+    under = ssim_map(*halves)[0, 0, 1 + 16 : 1 + 32, 2 + 32 : 2 + 48]
+    torch.testing.assert_close(found[0, 6], under.mean())
     assert int(cut_patches(centred(image, 32), 32).flatten(2).amax(2).argmin()) == 6
 
 
