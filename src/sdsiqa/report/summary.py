@@ -33,9 +33,8 @@ def summary_tables(
         baseline: Name of the method that the others are compared with; none compares nothing.
         blanks: Methods that have no score on a benchmark.
     """
-    return [
-        _table(group, by_label(some), evidence, baseline, blanks) for group, some in by_group(results, is_cross=False).items()
-    ]
+    groups = by_group(results, is_cross=False).items()
+    return [_table(group, by_label(some), evidence, baseline, blanks) for group, some in groups]
 
 
 def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Evidence) -> dict[str, tuple[Difference, float]]:
@@ -222,8 +221,7 @@ def _best(
     whole = [place for place, some in enumerate(labels.values()) if {run.split for run in some} == everywhere]
     strong = set()
     for measure, column in zip(("srcc", "plcc"), columns, strict=True):
-        means = {place: list(spreads.values())[place][measure].mean for place in whole}
-        known = {place: mean for place, mean in means.items() if mean == mean}
+        known = {place: mean for place in whole if (mean := list(spreads.values())[place][measure].mean) == mean}
         if len(known) > 1:
             strong.add((max(known, key=lambda place: known[place]), column))
     return frozenset(strong)
