@@ -16,7 +16,7 @@ RUNS ?=
 TO ?=
 
 .PHONY: help install demo test test-browser test-distributed test-faults test-cluster
-.PHONY: check format bench bench-gpu keep image clean
+.PHONY: check format bench bench-gpu methods keep image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench: install  ## Measure speed and memory side by side, into results/bench.jso
 
 bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, into results/bench-gpu.json
 	$(BIN)/python -m bench.gpu $(ARGS)
+
+methods: install  ## Say what every method is, into docs/methods.md; ARGS="--measure 5" times them, too
+	$(BIN)/python -m bench.methods $(ARGS)
 
 # what others need to trust a number, without weights, logs and pictures of the benchmark
 keep: install  ## Copy what is small of finished runs, and put their table into the README: RUNS="runs/livec-*" TO=results/livec
