@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from sdsiqa.cli import main
 from sdsiqa.report import Blank, write
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table
+from sdsiqa.report.quoted import plain, read_quoted
+from sdsiqa.report.reproduced import MADE, PAPER
 from sdsiqa.report.results import read_results
 from sdsiqa.report.writing import tables_of
 from sdsiqa.score_table import SPREAD, read_scores, write_scores
@@ -176,11 +179,13 @@ def test_published_numbers_have_columns_of_their_own(ablated: Path) -> None:
     quoted = Path("results/quoted.csv")
     table = tables(ablated, published=quoted)["quoted"]
     rows = table.frame
-    assert set(rows["test_set"]) == {"LIVE"}  # nobody printed what a method trained on LIVE does on the two others
+    others = rows[~rows["source"].str.startswith("SDS-IQA (")]
+    assert set(others["test_set"]) == {"LIVE"}  # nobody printed what a method trained on LIVE does on the two others
     own = rows[(rows["method"] == "SDS-IQA") & (rows["test_set"] == "LIVE") & (rows["distortion"] == "")]
     assert set(own["plcc"]) == {"0.976"}
     assert own["our_plcc"].notna().all()
     assert rows[rows["method"] == "SSIM"]["our_srcc"].isna().all()
+    assert set(own["reproduced_by"]) == {"SDS-IQA (reconstruction)"}
     assert all(cells[-1] for cells in table.cells if "SDS-IQA" in cells[0])  # protocol notes
     assert "0.976" not in column(table, "our PLCC (raw)")
 
@@ -191,6 +196,35 @@ def test_published_cross_tests_stand_beside_ours_of_the_same_pair(tmp_path: Path
     own = rows[(rows["method"] == "SDS-IQA") & (rows["train_set"] == "TID2013") & (rows["test_set"] == "LIVE")]
     assert own["srcc"].tolist() == ["0.858"]
     assert own["our_srcc"].notna().all()
+
+
+def test_every_method_of_the_papers_tables_stands_beside_ours_or_its_command(tmp_path: Path) -> None:
+    for method in ("sdsiqa", "twostream"):
+        make_run(tmp_path / "runs", "livec", method=method)
+    quoted = [row for row in read_quoted(Path("results/quoted.csv")) if row["source"].startswith(PAPER)]
+    table = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"]
+    rows = table.frame[table.frame["source"].str.startswith(PAPER)]
+    assert len(rows) == len(quoted) == 78
+    assert {plain(name) for name in rows["method"]} == set(MADE)
+    assert "reproduced by" in table.head
+    livec = rows[(rows["train_set"] == "LIVEC") & (rows["test_set"] == "LIVEC")].set_index("method")
+    assert livec.loc[["SDS-IQA"], "our_srcc"].notna().all()
+    fit = "sdsiqa fit -c configs/train/livec.yaml --model configs/model/qualitymap.yaml --run.method qualitymap"
+    assert livec.loc["DQM-IQA", "reproduced_by"] == f"not run: {fit}"
+    (cross,) = rows[(rows["method"] == "TSIG") & (rows["test_set"] == "CSIQ")]["reproduced_by"]
+    fit = "sdsiqa fit -c configs/train/tid2013.yaml --model configs/model/twostream.yaml --run.method twostream"
+    assert cross == f"data not here: {fit}; sdsiqa test -c runs/<id>/config.yaml --data configs/data/csiq.yaml --data.test_on all"
+    for how in rows["reproduced_by"]:
+        assert how
+        assert all((Path.cwd() / file).is_file() for file in re.findall(r"configs/\S+\.yaml", how))
+
+
+def test_what_stands_in_goes_by_its_own_name(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "live", method="twostream")
+    rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
+    filled = rows[rows["our_srcc"].notna()]
+    assert set(filled["method"]) == {"TSIG"}
+    assert set(filled["reproduced_by"]) == {"TwoStreamIQA"}
 
 
 def test_quoted_numbers_all_have_a_source_and_a_protocol() -> None:

@@ -12,6 +12,7 @@ from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.report.distortions import split_by
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table, number
+from sdsiqa.report.reproduced import MADE, PAPER, how
 from sdsiqa.report.result import FULL, Result, by_label
 
 COLUMNS: Final = ("source", "table", "method", "train_set", "test_set", "distortion", "plcc", "srcc", "protocol_note")
@@ -52,36 +53,44 @@ def read_quoted(path: Path) -> list[dict[str, str]]:
 def quoted_table(results: Sequence[Result], evidence: Evidence, quoted: Sequence[Mapping[str, str]]) -> Table | None:
     """Set published numbers beside ours of the same method, benchmarks and distortion; none if nothing matches.
 
+    The rows of the paper's own tables are all there, whatever was run; others where we have the pair of benchmarks.
+
     Args:
         results: Of any methods.
         evidence: Their measures.
         quoted: As `read_quoted` gives them.
     """
     ours = _ours(results, evidence)
-    pairs = {key[1:] for key in ours}
-    trained = {(train, test) for train, test, _ in pairs}
-    lines, rows, used = [], [], set()
+    trained = {key[1:3] for key in ours}
+    seen = {name for pair in trained for name in pair}
+    lines, rows, matched = [], [], False
     for row in quoted:
         method, train, test = (plain(row[name]) for name in ("method", "train_set", "test_set"))
-        if (train or test, test) not in trained:
+        is_here = (train or test, test) in trained
+        if not is_here and not row["source"].startswith(PAPER):
             continue
-        key = (method, train or test, test, plain(row["distortion"]))
-        used.add(key)
-        names = (row["method"], row["train_set"] or "–", row["test_set"], row["distortion"] or "all")
-        lines.append([*names, row["srcc"], row["plcc"], *_two(ours.get(key)), row["source"], row["protocol_note"]])
-        own = ours.get(key, (float("nan"), float("nan")))
-        rows.append({**row, "our_srcc": own[0], "our_plcc": own[1]})
-    if not lines:
+        matched |= is_here
+        made = MADE.get(method)
+        key = (train or test, test, plain(row["distortion"]))
+        names = [method, *([made.name, plain(made.title)] if made else [])]
+        own = next((ours[name, *key] for name in names if (name, *key) in ours), None)
+        by = how(method, train, test, seen) if own is None else made.title if made else row["method"]
+        shown = (row["method"], row["train_set"] or "–", row["test_set"], row["distortion"] or "all")
+        lines.append([*shown, row["srcc"], row["plcc"], *_two(own), by, row["source"], row["protocol_note"]])
+        mean = (float("nan"), float("nan")) if own is None else own
+        rows.append({**row, "our_srcc": mean[0], "our_plcc": mean[1], "reproduced_by": by})
+    if not matched:
         return None
     notes = [
         "Quoted numbers are the authors' or copied by others: other splits, other ways to choose the epoch, PLCC with or "
         "without a fit. They show the neighbourhood, and rank nothing.",
-        "Ours: mean over our splits, PLCC raw; blank where no run of that method is in this report.",
+        "Ours: mean over our splits, PLCC raw, by the method named beside it; a reconstruction, or what stands in for a method "
+        "that could not be identified, is not the authors' own. Where this report has no run of it, the command makes one.",
     ]
     heads = ["method", "trained on", "tested on", "distortion", "quoted SRCC", "quoted PLCC", "our SRCC", "our PLCC (raw)"]
     return Table(
-        "quoted", "Published numbers (quoted) beside ours", [*heads, "source", "protocol note"], lines, notes,
-        frame=pd.DataFrame(rows), texts=4, last_texts=2,
+        "quoted", "Published numbers (quoted) beside ours", [*heads, "reproduced by", "source", "protocol note"], lines, notes,
+        frame=pd.DataFrame(rows), texts=4, last_texts=3,
     )  # fmt: skip
 
 
