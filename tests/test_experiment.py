@@ -48,6 +48,16 @@ def test_words_lay_the_ablation_over_the_method_and_the_settings_over_both(
     )
 
 
+def test_files_may_lie_over_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    files = f"[{CONFIGS}/model/small.yaml, {CONFIGS}/cpu.yaml, {CONFIGS}/base.yaml]"
+    text = TEXT.replace(f"small: {CONFIGS}/model/small.yaml", f"small: {files}")
+    words = Experiment.load(write(tmp_path, text)).variants()[-1].words
+    laid = ("-c", "configs/cpu.yaml", "-c", "configs/base.yaml", "-c", "configs/ablation/no_gate.yaml")
+    assert words[2:10] == ("--model", "configs/model/small.yaml", *laid)
+    assert "--model" not in Experiment.load(tmp_path / "try.yaml").variants()[0].words
+
+
 def test_what_extends_another_replaces_what_it_says_itself(tmp_path: Path) -> None:
     write(tmp_path, TEXT + "group: all\nbaseline: full\n")
     more = Experiment.load(write(tmp_path, "extends: try.yaml\nsplits: [3]\nseeds: [0]\n", "more.yaml"))

@@ -59,7 +59,8 @@ class Experiment:
         group: Folder below `runs/`, and group on a dashboard. Experiments with one group share their runs: the scatter
             plots of a table need no training of their own.
         benchmarks: Run file (as in `configs/train/`) by name, with files laid over it, if any.
-        methods: Model file (as in `configs/model/`) by name; null leaves the one of the run file.
+        methods: Model file (as in `configs/model/`) by name, with files laid over it, if any; null leaves the one of the run
+            file.
         ablations: Files laid over the run, by name.
         splits: Numbers of splits, or `official`.
         seeds: Seeds of runs.
@@ -71,7 +72,7 @@ class Experiment:
     name: str
     group: str
     benchmarks: Mapping[str, tuple[Path, ...]]
-    methods: Mapping[str, Path | None]
+    methods: Mapping[str, tuple[Path, ...]]
     ablations: Mapping[str, tuple[Path, ...]]
     splits: tuple[int | str, ...]
     seeds: tuple[int, ...]
@@ -99,7 +100,7 @@ class Experiment:
             name=file.stem,
             group=str(content.get("group") or file.stem),
             benchmarks=content["benchmarks"],
-            methods=content.get("methods") or {"sdsiqa": None},
+            methods=content.get("methods") or {"sdsiqa": ()},
             ablations=content.get("ablations") or {"full": ()},
             splits=tuple(content.get("splits") or (0,)),
             seeds=tuple(content.get("seeds") or (0,)),
@@ -116,7 +117,8 @@ class Experiment:
             model = self.methods[method]
             words = [
                 *_laid(self.benchmarks[benchmark]),
-                *(("--model", str(model)) if model else ()),
+                *(("--model", str(model[0])) if model else ()),
+                *_laid(model[1:]),
                 *_laid(self.ablations[ablation]),
                 *(word for key, value in self.settings.items() for word in (f"--{key}", _word(value))),
                 *("--data.split", str(split), "--seed_everything", str(seed)),
@@ -127,7 +129,7 @@ class Experiment:
 
 
 _KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.name != "name")
-_PATHS = ("methods", "tests")
+_PATHS = ("tests",)
 
 
 def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     for key in _PATHS:
         if key in content:
             content[key] = {str(name): _beside(file, path) for name, path in (content[key] or {}).items()}
-    for key in ("benchmarks", "ablations"):
+    for key in ("benchmarks", "methods", "ablations"):
         if key in content:
             content[key] = {
                 str(name): tuple(_beside(file, path) for path in ([paths] if isinstance(paths, str) else paths or ()))
