@@ -181,7 +181,7 @@ def test_published_numbers_have_columns_of_their_own(ablated: Path) -> None:
     rows = table.frame
     others = rows[~rows["source"].str.startswith("SDS-IQA (")]
     assert set(others["test_set"]) == {"LIVE"}  # nobody printed what a method trained on LIVE does on the two others
-    own = rows[(rows["method"] == "SDS-IQA") & (rows["test_set"] == "LIVE") & (rows["distortion"] == "")]
+    own = rows[(rows["method"] == "SDS-IQA") & (rows["train_set"] == "LIVE") & (rows["distortion"] == "")]
     assert set(own["plcc"]) == {"0.976"}
     assert own["our_plcc"].notna().all()
     assert rows[rows["method"] == "SSIM"]["our_srcc"].isna().all()
