@@ -11,6 +11,7 @@ from torch import Tensor
 from network_fakes import pictures
 from sdsiqa import baselines
 from sdsiqa.baselines.method import Method
+from sdsiqa.models.kernel_map import KernelMap
 
 TINY: dict[str, Any] = {
     "backbone": "test_resnet",
@@ -43,7 +44,12 @@ def build(kind: type[Method], seed: int = 0) -> Method:
     """Build a small one with its weights at random."""
     torch.manual_seed(seed)
     known = inspect.signature(kind).parameters
-    return kind(**{name: value for name, value in TINY.items() if name in known})
+    network = kind(**{name: value for name, value in TINY.items() if name in known})
+    if isinstance(regressor := getattr(network, "regressor", None), KernelMap):  # fitted, as a run does before it scores
+        width = len(regressor.mean)
+        vectors, weights = torch.rand(3, width), torch.rand(3)
+        regressor.set(mean=torch.zeros(width), scale=torch.ones(width), vectors=vectors, weights=weights, gamma=0.01, bias=0.0)
+    return network
 
 
 def given(network: Method, count: int = 2, height: int = 97, width: int = 131) -> list[Tensor]:
