@@ -28,6 +28,9 @@ MODELS = {
     if "sdsiqa.baselines." in file.read_text()
 }
 
+RATES = {"DIQA": 3e-4}
+"""Of learning by heart, where the others' is too high: plain convolutions from scratch, without normalisation."""
+
 
 def imported(path: str) -> Any:
     """Give what a class path names."""
@@ -98,7 +101,7 @@ class TestEveryMethod:
         objective, crops = objective_of(kind), {"quality": quality, **dict(zip(network.inputs, pictures, strict=True))}
         crops.setdefault("saliency", torch.rand(12, 1, 64, 64))
         network.start_at(float(quality.mean()))
-        optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], 2e-3)
+        optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], RATES.get(kind.__name__, 2e-3))
         for _ in range(200):
             optimizer.zero_grad()
             (L1()(network(*pictures), quality) if objective is None else objective(network, crops)).backward()
