@@ -136,3 +136,13 @@ def test_the_code_has_another_version_when_a_score_can_change(tmp_path: Path) ->
     assert code_version(package) == first
     (package / "models" / "attention.py").write_text("# another\n")
     assert code_version(package) != first
+
+
+def test_a_record_names_the_command_that_a_person_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    for started, name in (
+        ("/somewhere/src/sdsiqa/__main__.py", "sdsiqa"),
+        ("/somewhere/bin/sdsiqa", "sdsiqa"),
+        ("x/own.py", "own.py"),
+    ):
+        monkeypatch.setattr("sys.argv", [started, "fit", "-c", "run.yaml"])
+        assert surroundings()["command"] == [name, "fit", "-c", "run.yaml"]

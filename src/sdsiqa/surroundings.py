@@ -26,7 +26,7 @@ PACKAGES = (
 _UNDECISIVE = frozenset(
     {
         "__main__", "artifacts", "bootstrap", "cell_lock", "cell_runner", "cells", "claim", "cli", "dashboard", "errors",
-        "experiment", "faults", "grid", "grid_board", "launch", "manifest", "planning", "plots", "prefetch", "report", "resolve",
+        "experiment", "faults", "grid", "grid_board", "launch", "manifest", "memory", "planning", "plots", "prefetch", "report", "resolve",
         "run_logger", "score_images", "significance", "submit", "surroundings", "sync", "tracking", "verify", "wandb_record",
     }
 )  # fmt: skip
@@ -34,8 +34,9 @@ _UNDECISIVE = frozenset(
 
 def surroundings() -> dict[str, Any]:
     """Describe what a run stands on: code, versions, machine."""
+    name = Path(sys.argv[0]).name
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": ["sdsiqa" if name == "__main__.py" else name, *sys.argv[1:]],  # python -m sdsiqa is the same
         "git": _git(),
         "code_version": code_version(),
         "versions": {name: _version(name) for name in PACKAGES},
