@@ -6,7 +6,10 @@ Saad, Bovik and Charrier, TIP 2012, as the authors' release computes them where 
 import math
 from functools import cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.special import gammaln
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
@@ -72,7 +75,7 @@ def windows(plane: Tensor) -> Tensor:
 
 def dct(found: Tensor) -> Tensor:
     """Give the orthonormal two-dimensional DCT-II of windows: `(N, 25, n)` to the 24 coefficients but the mean."""
-    return _transform().to(found.device) @ found
+    return torch.from_numpy(_transform()).to(found.device) @ found
 
 
 def variation(coefficients: Tensor) -> Tensor:
@@ -88,7 +91,7 @@ def shape(coefficients: Tensor) -> Tensor:
     """
     deviation = (coefficients - coefficients.mean(1, keepdim=True)).abs().mean(1)
     ratio = coefficients.var(1) / (deviation.square() + 1e-7)
-    shapes, ratios = (values.to(coefficients.device) for values in _table())
+    shapes, ratios = (torch.from_numpy(values).to(coefficients.device) for values in _table())
     # ratios fall, so they are searched turned over: the number of entries ≥ ratio, whose last one is wanted
     place = len(ratios) - torch.searchsorted(ratios.flip(0), ratio.contiguous()) - 1
     inside = (place >= 0) & (place < len(ratios) - 1)
@@ -143,18 +146,18 @@ def _places(some: tuple[tuple[int, int], ...]) -> list[int]:
     return [WINDOW * (row - 1) + column - 2 for row, column in some]
 
 
+# arrays, not tensors: a tensor that is first made while shapes alone are traced would stay without values
 @cache
-def _transform() -> Tensor:
+def _transform() -> NDArray[np.float64]:
     """Rows of the two-dimensional transform but the first: `(24, 25)`."""
-    place = torch.arange(WINDOW, dtype=torch.float64)
-    rows = torch.cos(math.pi * (2 * place[None] + 1) * place[:, None] / (2 * WINDOW)) * math.sqrt(2 / WINDOW)
-    rows[0] /= math.sqrt(2)
-    return torch.kron(rows, rows)[1:]
+    place = np.arange(WINDOW, dtype=np.float64)
+    rows = np.cos(np.pi * (2 * place[None] + 1) * place[:, None] / (2 * WINDOW)) * np.sqrt(2 / WINDOW)
+    rows[0] /= np.sqrt(2)
+    return np.kron(rows, rows)[1:]
 
 
 @cache
-def _table() -> tuple[Tensor, Tensor]:
+def _table() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shapes 0.03, 0.031, …, 10 and what `shape` looks up for each, which falls."""
-    shapes = torch.arange(30, 10001, dtype=torch.float64) / 1000
-    logs = torch.lgamma(1 / shapes) + torch.lgamma(3 / shapes) - 2 * torch.lgamma(2 / shapes)
-    return shapes, logs.exp()
+    shapes = np.arange(30, 10001, dtype=np.float64) / 1000
+    return shapes, np.exp(gammaln(1 / shapes) + gammaln(3 / shapes) - 2 * gammaln(2 / shapes))
