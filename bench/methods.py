@@ -46,8 +46,8 @@ class Entry(NamedTuple):
     differs: tuple[str, ...]
 
 
-def entries() -> list[Entry]:
-    """List SDS-IQA and every method that it is compared with, in the order of the alphabet."""
+def methods() -> list[type[Method]]:
+    """Find every method of the package, in the order of its class's name."""
     for module in pkgutil.iter_modules(baselines.__path__):
         importlib.import_module(f"{baselines.__name__}.{module.name}")
     found, left = set[type[Method]](), [Method]
@@ -55,7 +55,12 @@ def entries() -> list[Entry]:
         kinds = left.pop().__subclasses__()
         left += kinds
         found |= {kind for kind in kinds if kind.__module__.startswith("sdsiqa.")}
-    others = [Entry(kind, kind.title, kind.status, kind.paper, kind.differs) for kind in found]
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+def entries() -> list[Entry]:
+    """List SDS-IQA and every method that it is compared with, in the order of the alphabet."""
+    others = [Entry(kind, kind.title, kind.status, kind.paper, kind.differs) for kind in methods()]
     paper = "Shi, Kang, Wang, Xiao and Luo, Journal of Tianjin University (Science and Technology) 58(2), 2025"
     own = Entry(SDSIQA, "SDS-IQA (reconstruction)", "reconstruction from the abstract", paper, ("See [method.md](method.md).",))
     return [own, *sorted(others, key=lambda entry: entry.title.lower())]

@@ -1,15 +1,13 @@
 """Every method that SDS-IQA is compared with, small enough for tests."""
 
-import importlib
 import inspect
-import pkgutil
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench.methods import methods
 from network_fakes import pictures
-from sdsiqa import baselines
 from sdsiqa.baselines.method import Method
 from sdsiqa.models.kernel_map import KernelMap
 
@@ -23,18 +21,6 @@ TINY: dict[str, Any] = {
     "dropout": 0.0,
 }
 """Arguments that make a network small, wherever it has them."""
-
-
-def methods() -> list[type[Method]]:
-    """Give every method of the package, by name."""
-    for module in pkgutil.iter_modules(baselines.__path__):
-        importlib.import_module(f"{baselines.__name__}.{module.name}")
-    found, left = set[type[Method]](), [Method]
-    while left:
-        kinds = left.pop().__subclasses__()
-        left += kinds
-        found |= {kind for kind in kinds if kind.__module__.startswith("sdsiqa.")}
-    return sorted(found, key=lambda kind: kind.__name__)
 
 
 METHODS = methods()
