@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+# before torch is loaded: a child that is forked from a process with a pool of OpenMP threads waits for them for ever
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from lives import Survivals
 
@@ -37,5 +39,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             patch.setenv(name, value)
         patch.syspath_prepend(str(Path(__file__).parent.parent))
         fit = importlib.import_module("runs").fit
+        threads = importlib.import_module("torch").get_num_threads()
+        assert threads == 1, threads
         fit(tmp_path_factory.mktemp("first"), epochs=1)
     return chosen
