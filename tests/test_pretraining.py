@@ -3,9 +3,8 @@
 import json
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -188,7 +187,9 @@ def test_several_processes_are_told_what_to_run_first(
     assert first(tmp_path).finished
 
 
-def test_who_finds_it_in_work_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_finds_it_in_work_waits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert main(words(tmp_path, "--run.name", "one", epochs=0)) == 0
     stage = first(tmp_path)
     stage.update(state="started")
@@ -202,18 +203,16 @@ def test_who_finds_it_in_work_waits(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert holder.stdout is not None
     assert holder.stdin is not None
     assert holder.stdout.readline() == "taken\n"
-    ended: list[float] = []
+    waits: list[float] = []
 
-    def finish() -> None:
-        time.sleep(4)
-        ended.append(time.monotonic())
-        holder.communicate("\n")
+    def finish(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:  # it has looked twice
+            holder.communicate("\n")
 
-    thread = threading.Thread(target=finish)
-    thread.start()
+    monkeypatch.setattr("sdsiqa.pretraining.time", SimpleNamespace(sleep=finish))
     assert main(words(tmp_path, "--run.name", "two", epochs=0)) == 0
-    thread.join()
-    assert time.monotonic() > ended[0]
+    assert len(waits) == 2
     said = capsys.readouterr().out
     assert f"waiting for the first stage: {stage.path} is in use by another process" in said
     assert json.loads((run(tmp_path, "two") / "run.json").read_text())["state"] == "finished"
