@@ -187,9 +187,7 @@ def test_several_processes_are_told_what_to_run_first(
     assert first(tmp_path).finished
 
 
-def test_who_finds_it_in_work_waits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_finds_it_in_work_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(words(tmp_path, "--run.name", "one", epochs=0)) == 0
     stage = first(tmp_path)
     stage.update(state="started")
