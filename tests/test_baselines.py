@@ -21,6 +21,7 @@ from sdsiqa.metrics import srcc
 from sdsiqa.objectives import Objective
 from sdsiqa.report.quoted import plain, read_quoted
 from sdsiqa.report.reproduced import MADE
+from sdsiqa.report.result import RECONSTRUCTIONS
 
 MODELS = {
     file: yaml.safe_load(file.read_text())["init_args"]
@@ -175,6 +176,10 @@ def test_no_method_is_missing() -> None:
     assert len(titles) == len(METHODS)
     made = {own.title: own.name for name, own in MADE.items() if name != "sdsiqa"}  # what reports know of them, without torch
     assert made.items() <= {title: files_of(kind)[0].stem for title, kind in titles.items()}.items()
+
+
+def test_tables_call_reconstructions_so() -> None:
+    assert {kind.__name__ for kind in METHODS if kind.status == "family reconstruction"} | {"SDSIQA"} == RECONSTRUCTIONS
 
 
 def test_files_stay_short() -> None:

@@ -94,6 +94,8 @@ def test_a_pattern_picks_by_a_part_of_the_name(tmp_path: Path) -> None:
         (TEXT + "splitz: [0]", r"there is no 'splitz'; did you mean 'splits'\?"),
         (TEXT + "zzz: 1", "there is no 'zzz'; expected some of extends, group, benchmarks"),
         (TEXT + "tests: {x: nowhere.yaml}", r"names 'nowhere\.yaml', and .*nowhere\.yaml does not exist; paths are relative"),
+        (TEXT + "remarks: {smal: too short}", "remarks on 'smal', which is none of its methods: sdsiqa, small"),
+        (TEXT + "remarks: too short", r"remarks is 'too short'; expected \{name: words\}"),
         ("splits: [0]", "names no benchmarks; add"),
         ("splits: 3", r"splits is 3; expected \[0, 1\]"),
         ("ablations: {full: a.yaml}", r"ablations\.full is 'a\.yaml'; expected a list of files"),

@@ -182,8 +182,19 @@ def test_a_method_that_needs_references_leaves_a_row_blank(
     assert "livec-SSIM-full-0-0 cannot run: images are compared with their references here, and LIVE In the Wild has none" in said
     ((folders, (blank,)),) = written
     assert [folder.name[:19] for folder in folders] == ["livec-sdsiqa-full-0"]
-    assert (blank.benchmark, blank.label) == ("livec", "SSIM")
+    assert (blank.benchmark, blank.variant) == ("livec", ("SSIM", "full"))
     assert blank.reason.startswith("images are compared with their references here")
+
+
+def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: Path) -> None:
+    content = yaml.safe_load(experiment.read_text())
+    content |= {"methods": {"sdsiqa": None, "other": None}, "remarks": {"other": "learnt for too short a time"}}
+    experiment.write_text(yaml.safe_dump(content))
+    words = [cell.argv for cell in cells_of(experiment) if cell.variant.ablation == "full"]
+    (other,) = [some for some in words if "--run.remark" in some]
+    assert len(words) == 2
+    assert other[other.index("--run.method") + 1] == "other"
+    assert other[other.index("--run.remark") + 1] == "learnt for too short a time"
 
 
 def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,8 +69,34 @@ def test_a_method_has_mean_deviation_and_median_over_its_splits(ablated: Path) -
     assert all("logistic" in head or head == "PLCC (raw)" for head in table.head if "PLCC" in head)
 
 
+def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(tmp_path: Path) -> None:
+    for method, ablation, network in (
+        ("setnet", "full", "sdsiqa.baselines.setnet.SETNet"),
+        ("setnet", "no_map", "sdsiqa.baselines.setnet.SETNet"),
+        ("dbcnn", "full", "sdsiqa.baselines.dbcnn.DBCNN"),
+    ):
+        file = make_run(tmp_path, method=method, ablation=ablation) / "config.yaml"
+        config = yaml.safe_load(file.read_text())
+        config["model"] = {"class_path": "sdsiqa.tasks.QualityTask", "init_args": {"network": {"class_path": network}}}
+        config["run"] |= {"remark": "learnt for too short a time"} if method == "dbcnn" else {}
+        file.write_text(yaml.safe_dump(config))
+    found = tables(tmp_path, baseline="setnet")
+    table = found["benchmark-live-test"]
+    names = ["dbcnn", "setnet (reconstruction)", "setnet (reconstruction, no_map)"]
+    assert column(table, "method") == names
+    assert column(table, "Δ to setnet (reconstruction)")[1] == "baseline"
+    assert [cell.endswith(" [a]") for cell in column(table, "SRCC")] == [True, False, False]
+    assert "[a] learnt for too short a time" in table.notes
+    assert found["ablation-live-test-setnet"].title.startswith("Ablations of setnet (reconstruction)")
+    assert set(names) <= set(found["distortion-srcc-live-test"].head)
+
+
 def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:
-    blanks = [Blank("live", "SSIM", "it needs references"), Blank("live", "dbcnn", "never"), Blank("csiq", "PSNR", "never")]
+    blanks = [
+        Blank("live", ("SSIM", "full"), "it needs references"),
+        Blank("live", ("dbcnn", "full"), "never"),
+        Blank("csiq", ("PSNR", "full"), "never"),
+    ]
     found = tables_of(read_results([ablated]), Evidence(200), "sdsiqa", blanks=blanks)
     (table,) = [table for table in found if table.name == "benchmark-live-test"]
     assert list(table.cells[-1]) == ["SSIM", "– [a]", *["–"] * (len(table.head) - 2)]
@@ -290,7 +316,7 @@ def test_old_folders_are_called_by_their_network_or_their_names(tmp_path: Path) 
     config = yaml.safe_load((run / "config.yaml").read_text())
     config["model"] = {"init_args": {"network": {"class_path": "sdsiqa.models.sdsiqa.SDSIQA"}}}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
-    assert read_results([run])[0].label == "sdsiqa"
+    assert read_results([run])[0].label == "sdsiqa (reconstruction)"
 
 
 def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,7 @@ class Experiment:
         settings: Options that every run gets, such as `trainer.max_epochs: 2`.
         tests: Data file (as in `configs/data/`) of another benchmark by name: all its images are scored after training.
         baseline: Name of the ablation or method that tables compare with.
+        remarks: What a reader of tables must know of a method here, by its name.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Experiment:
     settings: Mapping[str, Any]
     tests: Mapping[str, Path]
     baseline: str | None
+    remarks: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path, benchmarks: Mapping[str, tuple[Path, ...]] | None = None) -> "Experiment":
@@ -96,17 +98,22 @@ class Experiment:
             content["benchmarks"] = dict(benchmarks)
         if not content.get("benchmarks"):
             raise ExperimentError(f"{file} names no benchmarks; add `benchmarks: {{demo: ../configs/train/demo.yaml}}`")
+        methods = content.get("methods") or {"sdsiqa": ()}
+        for name in content.get("remarks") or {}:
+            if name not in methods:
+                raise ExperimentError(f"{file} remarks on {name!r}, which is none of its methods: {', '.join(methods)}")
         return cls(
             name=file.stem,
             group=str(content.get("group") or file.stem),
             benchmarks=content["benchmarks"],
-            methods=content.get("methods") or {"sdsiqa": ()},
+            methods=methods,
             ablations=content.get("ablations") or {"full": ()},
             splits=tuple(content.get("splits") or (0,)),
             seeds=tuple(content.get("seeds") or (0,)),
             settings=content.get("settings") or {},
             tests=content.get("tests") or {},
             baseline=content.get("baseline"),
+            remarks=content.get("remarks") or {},
         )
 
     def variants(self) -> list[Variant]:
@@ -171,6 +178,7 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 def _check(file: Path, content: Mapping[str, Any]) -> None:
     for key, kind, example in (
         *((key, dict, "{name: file}") for key in ("benchmarks", "methods", "ablations", "settings", "tests")),
+        ("remarks", dict, "{name: words}"),
         *((key, list, "[0, 1]") for key in ("splits", "seeds")),
         *((key, str, "a name") for key in ("group", "baseline")),
     ):

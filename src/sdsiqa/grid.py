@@ -61,7 +61,7 @@ def main(args: list[str] | None = None) -> int:
         return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
         out = options.out or options.root / experiment.group / "report" / experiment.name
-        blanks = {report.Blank(cell.benchmark, report.label_of(cell.variant.method, cell.variant.ablation), cell.blocked): None
+        blanks = {report.Blank(cell.benchmark, (cell.variant.method, cell.variant.ablation), cell.blocked): None
                   for cell in cells if cell.blocked}  # fmt: skip
         folders = [cell.folder for cell in done]
         report.write(folders, out, experiment.baseline, with_images=not options.no_images, blanks=list(blanks))

@@ -40,6 +40,8 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
         folder = root / experiment.group / f"{variant.name}-{mark}"
         named = {"name": variant.name, "folder": folder, "group": experiment.group, "job_type": "cell"}
         labels = {"method": variant.method, "ablation": variant.ablation}
+        if variant.method in experiment.remarks:
+            labels["remark"] = experiment.remarks[variant.method]
         tags = [experiment.name, variant.benchmark, variant.method, variant.ablation]
         words = [word for key, value in {**named, **labels}.items() for word in (f"--run.{key}", str(value))]
         argv = (*variant.words, *words, "--run.tags", json.dumps(list(dict.fromkeys(tags))), *QUIET)

@@ -31,6 +31,7 @@ class RunSettings:
         tags: Words to filter by on a dashboard.
         method: What tables call the method.
         ablation: What tables call the variant of the method; `full` leaves nothing out.
+        remark: What a reader of tables must know of it, such as that it learnt for too short a time.
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
         test: Whether the test part is read at the end; a first stage leaves it alone.
@@ -44,6 +45,7 @@ class RunSettings:
     tags: list[str] = dataclasses.field(default_factory=list)
     method: str = "sdsiqa"
     ablation: str = "full"
+    remark: str = ""
     checkpoint_every: int = 500
     test: bool = True
 

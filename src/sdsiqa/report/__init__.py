@@ -4,7 +4,7 @@
 """
 
 from sdsiqa.report.command import main
-from sdsiqa.report.result import Blank, label_of
+from sdsiqa.report.result import Blank
 from sdsiqa.report.writing import write
 
-__all__ = ["Blank", "label_of", "main", "write"]
+__all__ = ["Blank", "main", "write"]

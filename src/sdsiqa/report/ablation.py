@@ -32,18 +32,19 @@ def ablation_tables(results: Sequence[Result], evidence: Evidence) -> list[Table
 
 def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: Evidence) -> Table:
     marks, rows, cells = Marks(), [], []
-    against = verdicts(labels, method, evidence)
+    base = next(label for label, some in labels.items() if some[0].ablation == FULL)
+    against = verdicts(labels, base, evidence)
     everywhere = {result.split for some in labels.values() for result in some}
     for label, some in labels.items():
         srcc, plcc = evidence.spread(some, "srcc"), evidence.spread(some, "plcc")
         note = warnings_of(some, srcc, everywhere, evidence, marks)
         mean = number(srcc.mean) + ("" if srcc.sd != srcc.sd else f" ± {number(srcc.sd)}") + note
         difference, p = against.get(label, (None, float("nan")))
-        linear = evidence.difference(some, labels[method], "plcc") if label != method else None
+        linear = evidence.difference(some, labels[base], "plcc") if label != base else None
         cells.append(
             [
                 *(some[0].ablation, runs_of(some), mean),
-                *_difference(difference, p, is_full=label == method),
+                *_difference(difference, p, is_full=label == base),
                 number(plcc.mean) + ("" if plcc.sd != plcc.sd else f" ± {number(plcc.sd)}"),
                 signed(linear.verdict.difference) if linear else "",
             ]
@@ -64,7 +65,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     heads += ["PLCC (raw)", "Δ PLCC"]
     first = next(iter(labels.values()))[0]
     name = f"ablation-{stem(group)}-{method}"
-    heading = f"Ablations of {method}: {title(first.benchmark)}, {group}"
+    heading = f"Ablations of {base}: {title(first.benchmark)}, {group}"
     return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2)
 
 

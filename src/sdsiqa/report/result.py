@@ -14,6 +14,9 @@ from sdsiqa.significance import TEST_PER_TRAIN
 FULL = "full"
 """The ablation that takes nothing away."""
 
+RECONSTRUCTIONS = frozenset({"SDSIQA", "SETNet", "AIGQA", "QualityMapNet"})
+"""Networks of which only an abstract is known, or their family: their rows say that they are not the authors' own."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -37,6 +40,7 @@ class Result:
         root: Folder of the benchmark's images, if the run says it.
         is_foreign: Whether somebody dropped it in.
         settings: What decided the run but for split and seed: values by dotted key.
+        remark: What the run says a reader must know of it.
     """
 
     file: Path
@@ -56,11 +60,17 @@ class Result:
     root: Path | None = None
     is_foreign: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
     @property
     def label(self) -> str:
-        """What tables call it: the method, with its ablation."""
-        return label_of(self.method, self.ablation)
+        """What tables call it: the method, whether it is a reconstruction, and its ablation."""
+        return label_of(self.method, self.ablation, self.is_reconstruction)
+
+    @property
+    def is_reconstruction(self) -> bool:
+        """Whether its network is one of `RECONSTRUCTIONS`."""
+        return str(self.settings.get("model.init_args.network.class_path", "")).rsplit(".", 1)[-1] in RECONSTRUCTIONS
 
     @property
     def is_cross(self) -> bool:
@@ -90,23 +100,25 @@ class Blank:
 
     Args:
         benchmark: Name of the benchmark, as of a result.
-        label: What tables call the method, as of a result.
+        variant: Name of the method, and what was changed in it, as of a result.
         reason: Why there is no score.
     """
 
     benchmark: str
-    label: str
+    variant: tuple[str, str]
     reason: str
 
 
-def label_of(method: str, ablation: str) -> str:
+def label_of(method: str, ablation: str, is_reconstruction: bool = False) -> str:
     """Give what tables call a method with its ablation.
 
     Args:
         method: Name of the method.
         ablation: What was changed in it; `full` if nothing.
+        is_reconstruction: Whether it is not the authors' own network.
     """
-    return method if ablation == FULL else f"{method} ({ablation})"
+    said = ["reconstruction"] * is_reconstruction + [ablation] * (ablation != FULL)
+    return f"{method} ({', '.join(said)})" if said else method
 
 
 def title(benchmark: str) -> str:

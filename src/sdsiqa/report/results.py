@@ -89,6 +89,7 @@ def read_result(folder: Path, file: Path) -> Result:
         seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
         tested=frozenset(parts.get("test", ())),
         root=Path(root) if root and benchmark == trained_on else None,
+        remark=str(run.get("remark") or ""),
         settings=_flat(decisive({**config, "seed_everything": None, "data": {**data, "split": None}})),
     )
 

@@ -9,7 +9,7 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.report.evidence import FEW, SIGNIFICANT, Difference, Evidence, Spread
 from sdsiqa.report.layout import Table, number, signed, span
 from sdsiqa.report.marks import Marks
-from sdsiqa.report.result import Blank, Result, by_group, by_label, stem, title
+from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
 from sdsiqa.significance import holm
 
 NAN = float("nan")
@@ -70,13 +70,14 @@ def mark(difference: float, p: float) -> str:
 
 
 def find_baseline(labels: Mapping[str, Sequence[Result]], name: str | None) -> str | None:
-    """Find a baseline by what tables call it, or by its method alone.
+    """Find a baseline by what tables call it, or by its method or ablation alone.
 
     Args:
         labels: Results of each method.
         name: What the user said.
     """
-    return name if name in labels else next((label for label, some in labels.items() if some[0].ablation == name), None)
+    near = (label for label, some in labels.items() if name in (some[0].ablation, some[0].method))
+    return name if name in labels else next(near, None)
 
 
 def check_baseline(results: Sequence[Result], name: str | None) -> None:
@@ -144,8 +145,9 @@ def _table(
     heads = ["method", "runs", "SRCC", "median", "95 %", *([] if base is None else [f"Δ to {base}"])]
     heads += ["PLCC (raw)", "median", "95 %", *(OTHERS[name] for name in OTHERS if name != "outliers")]
     heads += [OTHERS["outliers"]] if _has_outliers(labels, evidence) else []
-    absent = [blank for blank in blanks if blank.benchmark == first.benchmark and blank.label not in labels]
-    cells += [[blank.label, "–" + marks.add(blank.reason), *["–"] * (len(heads) - 2)] for blank in absent]
+    there = {(some[0].method, some[0].ablation) for some in labels.values()}
+    absent = [blank for blank in blanks if blank.benchmark == first.benchmark and blank.variant not in there]
+    cells += [[label_of(*blank.variant), "–" + marks.add(blank.reason), *["–"] * (len(heads) - 2)] for blank in absent]
     proxy = "labels are a proxy, not human opinion" if first.benchmark == "demo" else ""
     notes = [*marks.notes, *([f"{title(first.benchmark)}: {proxy}."] if proxy else []), *_legend(spreads, base, against)]
     strong = _best(spreads, everywhere, labels, 2, 5 if base is None else 6)
@@ -154,7 +156,7 @@ def _table(
 
 
 def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], evidence: Evidence, marks: Marks) -> str:
-    """Mark what a reader must know of a row: NaN, missing splits, a wrong direction, how epochs were chosen.
+    """Mark what a reader must know of a row: its remark, NaN, missing splits, a wrong direction, how epochs were chosen.
 
     Args:
         results: The row's.
@@ -163,7 +165,8 @@ def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], e
         evidence: Measures.
         marks: Where the reasons are collected.
     """
-    text = "".join(marks.add(fault) for fault in dict.fromkeys(evidence.fault(run) for run in results) if fault)
+    text = "".join(marks.add(remark) for remark in dict.fromkeys(run.remark for run in results))
+    text += "".join(marks.add(fault) for fault in dict.fromkeys(evidence.fault(run) for run in results) if fault)
     missing = sorted(everywhere - {run.split for run in results})
     if missing:
         text += marks.add(f"split {', '.join(missing)} missing: its mean does not compare with those over more splits")
