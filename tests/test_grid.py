@@ -200,9 +200,11 @@ def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: P
 def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     here = {"PATH": "/bin", "MKL_NUM_THREADS": "1"}
-    (alone,) = environments(None, 0, here)
-    assert alone == {"PATH": "/bin", "OMP_NUM_THREADS": "8", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "8"}
-    assert [one["OMP_NUM_THREADS"] for one in environments(3, 0, here)] == ["2", "2", "2"]
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # one number for all: torch takes MKL's over OpenMP's
+    for given, kept in (({}, "8"), ({"OMP_NUM_THREADS": "1"}, "1"), ({"MKL_NUM_THREADS": "3", "OMP_NUM_THREADS": "64"}, "3")):
+        (alone,) = environments(None, 0, {"PATH": "/bin", **given})
+        assert alone == {"PATH": "/bin", **dict.fromkeys(names, kept)}
+    assert [one["OMP_NUM_THREADS"] for one in environments(3, 0, {})] == ["2", "2", "2"]
     assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(None, 2, here)] == ["0", "1"]
     assert [one["CUDA_VISIBLE_DEVICES"] for one in environments(2, 3, {"CUDA_VISIBLE_DEVICES": "4, 6,7"})] == ["4", "6"]
     with pytest.raises(ExperimentError, match="--jobs is 3 and there are 2 GPUs, one for each cell; ask for at most 2"):

@@ -92,17 +92,16 @@ def environments(jobs: int | None, gpus: int, environ: Mapping[str, str]) -> lis
             "CUDA_VISIBLE_DEVICES='' to run on the CPU"
         )
     count = jobs or gpus or 1
-    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    # a smaller number that somebody has set is kept, and for all: torch takes MKL's over OpenMP's, and two cells with two threads
+    # each on two cores spin while they wait for each other, and take many times as long
+    kept = [int(environ[name]) for name in _THREADS if environ.get(name, "").isdigit()]
+    threads = str(max(1, min([len(os.sched_getaffinity(0)) // count, *kept])))
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(number) for number in range(gpus)]
     shared = []
     for place in range(count):
-        # a smaller number that somebody has set is kept
-        capped = {
-            name: str(min(threads, int(environ[name]) if environ.get(name, "").isdigit() else threads)) for name in _THREADS
-        }
         device = {"CUDA_VISIBLE_DEVICES": names[place].strip()} if gpus else {}
-        shared.append({**environ, **capped, **device})
+        shared.append({**environ, **dict.fromkeys(_THREADS, threads), **device})
     return shared
 
 
