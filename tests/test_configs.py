@@ -29,6 +29,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_every_data_and_model_file_is_used_by_a_run() -> None:
     used = {CONFIGS / "base.yaml", CONFIGS / "cpu.yaml", *(CONFIGS / "ablation").glob("*.yaml")}
     used |= {CONFIGS / "data" / "distorted.yaml", *(CONFIGS / "pretrain").glob("*.yaml"), *(CONFIGS / "body").glob("*.yaml")}
+    used |= set((CONFIGS / "schedule").glob("*.yaml"))
     for file in (CONFIGS / "train").glob("*.yaml"):
         used.add(file)
         used |= {(file.parent / name).resolve() for name in re.findall(r"^\w+: (\.\./\S+)$", file.read_text(), re.MULTILINE)}
