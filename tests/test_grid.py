@@ -186,6 +186,18 @@ def test_a_method_that_needs_references_leaves_a_row_blank(
     assert blank.reason.startswith("images are compared with their references here")
 
 
+def test_a_part_without_the_baseline_is_reported_without_it(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = yaml.safe_load(experiment.read_text())
+    content |= {"methods": {"sdsiqa": None, "other": None}, "ablations": {}, "tests": {}, "baseline": "sdsiqa"}
+    experiment.write_text(yaml.safe_dump(content))
+    baselines: list[Any] = []
+    monkeypatch.setattr(grid, "run_cell", lambda *_: State.DONE)
+    monkeypatch.setattr(report, "write", lambda folders, out, baseline, **_: baselines.append(baseline))
+    for only in ([], ["--only", "other"]):
+        assert main(["grid", str(experiment), "--root", str(experiment.parent / "runs"), *only]) == 0
+    assert baselines == ["sdsiqa", None]
+
+
 def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(experiment.read_text())
     content |= {"methods": {"sdsiqa": None, "other": None}, "remarks": {"other": "learnt for too short a time"}}

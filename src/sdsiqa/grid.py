@@ -64,7 +64,10 @@ def main(args: list[str] | None = None) -> int:
         blanks = {report.Blank(cell.benchmark, (cell.variant.method, cell.variant.ablation), cell.blocked): None
                   for cell in cells if cell.blocked}  # fmt: skip
         folders = [cell.folder for cell in done]
-        report.write(folders, out, experiment.baseline, with_images=not options.no_images, blanks=list(blanks))
+        # `--only`, or a failure, may leave none of it to compare with
+        there = {name for cell in done for name in (cell.variant.method, cell.variant.ablation)}
+        baseline = experiment.baseline if experiment.baseline in there else None
+        report.write(folders, out, baseline, with_images=not options.no_images, blanks=list(blanks))
         files = f"{out / 'report.md'}, {out / 'report.html'}"
         console.print(f"from {len(done)} of {len(cells)} cells: {files}", highlight=False, soft_wrap=True)
     return 0 if len(done) == len(cells) else 1
