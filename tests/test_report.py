@@ -69,7 +69,9 @@ def test_a_method_has_mean_deviation_and_median_over_its_splits(ablated: Path) -
     assert all("logistic" in head or head == "PLCC (raw)" for head in table.head if "PLCC" in head)
 
 
-def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(tmp_path: Path) -> None:
+def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for method, ablation, network in (
         ("setnet", "full", "sdsiqa.baselines.setnet.SETNet"),
         ("setnet", "no_map", "sdsiqa.baselines.setnet.SETNet"),
@@ -89,6 +91,12 @@ def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(t
     assert "[a] learnt for too short a time" in table.notes
     assert found["ablation-live-test-setnet"].title.startswith("Ablations of setnet (reconstruction)")
     assert set(names) <= set(found["distortion-srcc-live-test"].head)
+    assert main(["report", str(tmp_path), "--remark", "setnet=tuned here=yes", "--remark", "dbcnn=other"]) == 0
+    said = capsys.readouterr().out
+    assert "[a] other\n- [b] tuned here=yes\n" in said
+    assert "too short" not in said
+    assert main(["report", str(tmp_path), "--remark", "setnt=x"]) == 1
+    assert "a remark is on 'setnt', and no run is called so; there are dbcnn, setnet" in capsys.readouterr().err
 
 
 def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:

@@ -22,13 +22,14 @@ def main(args: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(args)
     if options.out is not None:
-        files = write(options.runs, options.out, options.baseline, options.published, not options.no_images)
+        files = write(options.runs, options.out, options.baseline, options.published, not options.no_images,
+                      remarks=dict(options.remark))  # fmt: skip
         print("\n".join(map(str, files)))
         if options.readme is None:
             return 0
     with progress() as tick:
         tick("reading score tables")
-        results = read_results(options.runs)
+        results = read_results(options.runs, dict(options.remark))
         evidence = Evidence(tick=tick)
         if options.readme is not None:
             text = "\n\n".join(layout.markdown(table, "**{}**") for table in runs_tables(results, evidence))
@@ -66,6 +67,13 @@ def insert(file: Path, name: str, text: str) -> None:
     write_bytes(file, pattern.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", content).encode())
 
 
+def _remark(word: str) -> tuple[str, str]:
+    name, _, text = word.partition("=")
+    if not name or not text:
+        raise argparse.ArgumentTypeError(f"{word!r} is no remark; expected METHOD=TEXT")
+    return name, text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sdsiqa report",
@@ -88,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-images", action="store_true", help="leave images of the benchmarks out, for a report to publish")
     parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with")
+    parser.add_argument(
+        "--remark",
+        type=_remark,
+        action="append",
+        default=[],
+        metavar="METHOD=TEXT",
+        help="what a reader must know of a method, as a note to its row; may be given several times",
+    )
     parser.add_argument(
         "--readme",
         type=Path,

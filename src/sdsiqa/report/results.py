@@ -1,5 +1,6 @@
 """Finding score tables in run folders, and reading what the folders say of them."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -21,17 +22,19 @@ from sdsiqa.significance import TEST_PER_TRAIN
 NAN = float("nan")
 
 
-def read_results(runs: Sequence[Path]) -> list[Result]:
+def read_results(runs: Sequence[Path], remarks: Mapping[str, str] | None = None) -> list[Result]:
     """Read every score table of some runs, and refuse those of which no honest table can be made.
 
     Args:
         runs: Run folders, folders that hold them (one or two levels down), folders of a foreign method, CSV files.
+        remarks: What a reader must know of a method, by its name, in place of what its runs say.
 
     Returns:
         One result per score table.
 
     Raises:
-        RunMismatchError: There is no score table, or the tables do not belong together (`check_results`).
+        RunMismatchError: There is no score table, the tables do not belong together (`check_results`), or a remark is on
+            a method that is not among them.
         BenchmarkMismatchError: A table is damaged.
     """
     own: dict[Path, Result] = {}
@@ -51,7 +54,11 @@ def read_results(runs: Sequence[Path]) -> list[Result]:
     results = list(own.values())
     results += [read_foreign(file, results) for file in dropped]
     check_results(results)
-    return results
+    methods = sorted({result.method for result in results})
+    for name in remarks or {}:
+        if name not in methods:
+            raise RunMismatchError(f"a remark is on {name!r}, and no run is called so; there are {', '.join(methods)}")
+    return [dataclasses.replace(result, remark=(remarks or {}).get(result.method, result.remark)) for result in results]
 
 
 def read_result(folder: Path, file: Path) -> Result:

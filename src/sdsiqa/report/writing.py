@@ -1,7 +1,7 @@
 """A whole report: every table that the results have something for, and the folder of it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,7 @@ def write(
     published: Path | None = None,
     with_images: bool = True,
     blanks: Sequence[Blank] = (),
+    remarks: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write the report of some runs into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
 
@@ -51,6 +52,7 @@ def write(
         with_images: Whether images of the benchmarks may be in it: thumbnails of the page, sheets of largest errors, panels.
             Most benchmarks may not be passed on, so a report that is published or committed goes without.
         blanks: Methods that have no score on a benchmark; the main tables say why.
+        remarks: As for `read_results`.
 
     Returns:
         Every file that was written.
@@ -64,7 +66,7 @@ def write(
 
     with progress() as tick:
         tick("reading score tables")
-        results = read_results(runs)
+        results = read_results(runs, remarks)
         evidence = Evidence(tick=tick)
         tables = tables_of(results, evidence, baseline, published, blanks)
         files, shown = [], []
