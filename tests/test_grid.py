@@ -99,7 +99,7 @@ def test_a_killed_grid_goes_on_and_runs_nothing_twice(experiment: Path, capsys: 
     assert "nowhere.safetensors" in said.replace("\n", "")
     assert str(broken.log) in said.replace("\n", "")
     report = experiment.parent / "runs" / "try" / "report" / "try"
-    assert "| sdsiqa |" in (report / "report.md").read_text()
+    assert "| sdsiqa (reconstruction) |" in (report / "report.md").read_text()
     assert (report / "report.html").exists()
 
     assert main(words) == 1
