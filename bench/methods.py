@@ -190,7 +190,7 @@ def main(words: list[str] | None = None) -> None:
     kept: dict[str, Any] = json.loads(settings.speed.read_text()) if settings.speed.is_file() else {}
     speeds = kept.get("images_per_second", {})
     where = f"{kept['cpu']}, {kept['torch_threads']} threads, one picture at a time" if kept else "not measured"
-    rows = [cells(entry, f"{speeds[entry.title]:.3g}" if entry.title in speeds else "–") for entry in found]
+    rows = [cells(entry, f"{float(format(speeds[entry.title], '.3g')):g}" if entry.title in speeds else "–") for entry in found]
     settings.output.write_text(document(rows, found, where), encoding="utf-8")
     print(f"wrote {settings.output}: {len(rows)} methods")
 
