@@ -87,7 +87,7 @@ def test_a_long_table_goes_on_in_another() -> None:
     text = latex(table(LONGEST + 1))
     assert text.count(r"\begin{table}") == 2
     assert "(1 of 2)" in text
-    assert text.count("a note") == 1  # below the last
+    assert text.count("a note.") == 1  # below the last, and ended: notes follow each other on a line
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (apt-get install texlive-latex-recommended)")

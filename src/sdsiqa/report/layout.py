@@ -137,7 +137,7 @@ def _latex_piece(table: Table, rows: range, place: int, pieces: int) -> str:
             *(line([cell(row, column) for column in range(len(table.head))]) for row in rows),
             r"\bottomrule",
             r"\end{tabular}}",
-            *([r"\par\smallskip\footnotesize " + " ".join(map(_escape, notes))] if notes else []),
+            *([r"\par\smallskip\footnotesize " + " ".join(_escape(note.rstrip(".") + ".") for note in notes)] if notes else []),
             r"\end{table}",
         ]
     )
