@@ -89,7 +89,7 @@ class QualityMapNet(Method):
 
     ```text
     m = σ(U-Net(x))                                     first stage: |m − SSIM(x, reference)|, or GMS
-    F = conv-pool³([m; luma(x)])                         3×3 convolutions to 32, 64, 128, ReLU, max-pool 2
+    F = conv-pool³([m; luma(x)])                         3×3 convolutions to 32, 64, 128, batch norm, ReLU, max-pool 2
     q = w₂ᵀ relu(W₁ [mean F; std F])                      128 units
     ```
 
@@ -129,7 +129,9 @@ class QualityMapNet(Method):
         self.map = MapNetwork(width)
         layers: list[nn.Module] = []
         for before, after in ((2, 32), (32, 64), (64, 128)):
-            layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+            # without normalisation the few steps of a small benchmark leave the score near a constant
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
+            layers += [nn.ReLU(inplace=True), nn.MaxPool2d(2)]
         self.pooling = nn.Sequential(*layers)
         self.head = RegressionHead(2 * 128, head_dim, dropout=0.0)
 
