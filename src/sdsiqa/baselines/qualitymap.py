@@ -110,7 +110,7 @@ class QualityMapNet(Method):
         head_dim: Units of the hidden layer of the head.
     """
 
-    title = "QualityMapNet"
+    title = "QualityMapNet (reconstruction)"
     status = "family reconstruction"
     paper = (
         "none; its family's public member is Pan, Shi, Hou, Ying, Fu and Zhang, Blind predicting similar quality map for image "

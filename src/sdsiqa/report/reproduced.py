@@ -28,7 +28,7 @@ MADE: Final = {
     "diqa": Made("DIQA", "diqa"),
     "rankiqa": Made("RankIQA", "rankiqa"),
     "dbcnn": Made("DB-CNN", "dbcnn"),
-    "dqmiqa": Made("QualityMapNet", "qualitymap"),
+    "dqmiqa": Made("QualityMapNet (reconstruction)", "qualitymap"),
     "tsig": Made("TwoStreamIQA", "twostream"),
     "sgdnet": Made("SGDNet", "sgdnet"),
     "aigqa": Made("AIGQA (reconstruction)", "aigqa"),
