@@ -67,6 +67,16 @@ def test_what_extends_another_replaces_what_it_says_itself(tmp_path: Path) -> No
     assert same.group == Experiment.load(tmp_path / "try.yaml").group
 
 
+def test_an_inherited_remark_goes_with_its_method(tmp_path: Path) -> None:
+    write(tmp_path, TEXT + "remarks: {sdsiqa: tuned here, small: too short}\n")
+    assert set(Experiment.load(write(tmp_path, "extends: try.yaml\n", "all.yaml")).remarks) == {"sdsiqa", "small"}
+    one = write(tmp_path, "extends: try.yaml\nmethods: {sdsiqa: null}\n", "one.yaml")
+    assert Experiment.load(one).remarks == {"sdsiqa": "tuned here"}
+    one.write_text(one.read_text() + "remarks: {small: too short}\n")
+    with pytest.raises(ExperimentError, match="remarks on 'small', which is none of its methods"):
+        Experiment.load(one)
+
+
 def test_another_benchmark_takes_the_place_of_the_files_own(tmp_path: Path) -> None:
     experiment = Experiment.load(write(tmp_path, TEXT), {"bid": (CONFIGS / "train" / "bid.yaml", CONFIGS / "cpu.yaml")})
     variants = experiment.variants()

@@ -172,6 +172,9 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ExperimentError(f"{file} extends {base}, which extends it; one of them has to stand alone")
     inherited = _read(other, (*seen, file.resolve()))
     inherited.pop("group", None)  # sharing runs is said, never inherited
+    if "methods" in content:  # a remark goes with its method
+        remarks = (inherited.get("remarks") or {}).items()
+        inherited["remarks"] = {name: words for name, words in remarks if name in content["methods"]}
     return {**inherited, **content}
 
 
