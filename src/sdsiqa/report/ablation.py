@@ -8,7 +8,8 @@ from sdsiqa.report.evidence import SIGNIFICANT, Difference, Evidence
 from sdsiqa.report.layout import Table, number, signed, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
-from sdsiqa.report.summary import runs_of, verdicts, warnings_of
+from sdsiqa.report.summary import runs_of, warnings_of
+from sdsiqa.report.verdicts import verdicts
 
 FEW_SPLITS = 3
 

@@ -12,7 +12,7 @@ from sdsiqa.metrics import AgreementWarning
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table, number, signed
 from sdsiqa.report.result import Result, by_group, by_label, stem, title
-from sdsiqa.report.summary import find_baseline, mark
+from sdsiqa.report.verdicts import find_baseline, mark
 from sdsiqa.significance import holm, meng_rosenthal_rubin, pitman_morgan
 
 TESTS = ("bootstrap", "meng", "pitman")

@@ -22,7 +22,8 @@ from sdsiqa.report.quoted import quoted_table, read_quoted
 from sdsiqa.report.result import Blank, Result
 from sdsiqa.report.results import read_results
 from sdsiqa.report.runs_table import runs_tables
-from sdsiqa.report.summary import check_baseline, summary_tables
+from sdsiqa.report.summary import summary_tables
+from sdsiqa.report.verdicts import check_baseline
 
 PREAMBLE: Final = r"""\documentclass[10pt]{article}
 \usepackage[T1]{fontenc}
