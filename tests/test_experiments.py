@@ -1,5 +1,6 @@
 """Everything in `experiments/` says what it is for, and can be planned."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def test_every_experiment_tells_its_story_and_its_command(name: str) -> None:
     assert f"`{name}`" in (FOLDER / "README.md").read_text()
 
 
+SHIPS = {  # what a first stage may ask for, and which benchmarks have it
+    "reference": {"CSIQ", "Demo", "KADID10k", "LIVE", "TID2013"},
+    "distortion": {"CSIQ", "Demo", "KADID10k", "LIVE", "TID2013"},
+    "level": {"CSIQ", "Demo", "KADID10k", "TID2013"},
+}
+
+
 def test_every_kind_of_cell_can_be_parsed() -> None:
     kinds: dict[tuple[str, ...], list[str]] = {}
     for name in NAMES:
@@ -49,6 +57,13 @@ def test_every_kind_of_cell_can_be_parsed() -> None:
     for answer in resolve(list(kinds.values())):
         assert answer.hash, answer.error
         assert NOT_HERE.search(answer.error), answer.error
+        stage = answer.config["model"]["init_args"]["pretraining"]
+        if stage is not None:
+            data = stage["init_args"]["data"] or answer.config["data"]
+            benchmark = data["benchmark"]["class_path"].rpartition(".")[2]
+            objective = stage["init_args"]["objective"]["class_path"].rpartition(".")
+            for field in getattr(importlib.import_module(objective[0]), objective[2]).inputs:
+                assert benchmark in SHIPS[field], answer.config["run"]
 
 
 def test_experiments_that_share_runs_agree_on_them() -> None:
