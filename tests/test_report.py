@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from report_runs import draw_images, make_run
 from runs import fit
 from sdsiqa import metrics
 from sdsiqa.cli import main
+from sdsiqa.experiment import Experiment
 from sdsiqa.report import Blank, write
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table
@@ -243,14 +243,24 @@ def test_every_method_of_the_papers_tables_stands_beside_ours_or_its_command(tmp
     assert "reproduced by" in table.head
     livec = rows[(rows["train_set"] == "LIVEC") & (rows["test_set"] == "LIVEC")].set_index("method")
     assert livec.loc[["SDS-IQA"], "our_srcc"].notna().all()
-    fit = "sdsiqa fit -c configs/train/livec.yaml --model configs/model/qualitymap.yaml --run.method qualitymap"
-    assert livec.loc["DQM-IQA", "reproduced_by"] == f"not run: {fit}"
+    grid = "sdsiqa grid experiments/table3_authentic.yaml --only livec-qualitymap"
+    assert livec.loc["DQM-IQA", "reproduced_by"] == f"not run: {grid}"
     (cross,) = rows[(rows["method"] == "TSIG") & (rows["test_set"] == "CSIQ")]["reproduced_by"]
-    fit = "sdsiqa fit -c configs/train/tid2013.yaml --model configs/model/twostream.yaml --run.method twostream"
-    assert cross == f"data not here: {fit}; sdsiqa test -c runs/<id>/config.yaml --data configs/data/csiq.yaml --data.test_on all"
-    for how in rows["reproduced_by"]:
-        assert how
-        assert all((Path.cwd() / file).is_file() for file in re.findall(r"configs/\S+\.yaml", how))
+    assert cross == "data not here: sdsiqa grid experiments/table4_cross_dataset.yaml --only tid2013-twostream"
+
+
+def test_the_commands_beside_published_numbers_run_that_method_on_that_benchmark(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", "livec", method="hyperiqa")
+    rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
+    for row in rows[rows["source"].str.startswith(PAPER)].to_dict("records"):
+        words = row["reproduced_by"].partition(": ")[2].split()
+        assert words[:2] == ["sdsiqa", "grid"], row
+        experiment = Experiment.load(Path(words[2]))
+        named = [cell for cell in experiment.variants() if cell.matches(words[4])]
+        assert {cell.method for cell in named} == {MADE[plain(row["method"])].name}, row
+        assert {plain(row["train_set"] or row["test_set"])} == {cell.benchmark for cell in named}, row
+        tested = {plain(row["test_set"])}
+        assert tested <= {cell.benchmark for cell in named} | set(experiment.tests), row
 
 
 def test_what_stands_in_goes_by_its_own_name(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def quoted_table(results: Sequence[Result], evidence: Evidence, quoted: Sequence
         key = (train or test, test, plain(row["distortion"]))
         names = [method, *([made.name, plain(made.title)] if made else [])]
         own = next((ours[name, *key] for name in names if (name, *key) in ours), None)
-        by = how(method, train, test, seen) if own is None else made.title if made else row["method"]
+        by = how(method, *key, seen) if own is None else made.title if made else row["method"]
         shown = (row["method"], row["train_set"] or "–", row["test_set"], row["distortion"] or "all")
         lines.append([*shown, row["srcc"], row["plcc"], *_two(own), by, row["source"], row["protocol_note"]])
         mean = (float("nan"), float("nan")) if own is None else own

@@ -38,13 +38,18 @@ MADE: Final = {
 goes by a name of its own."""
 
 
-def how(method: str, train: str, test: str, seen: Collection[str]) -> str:
-    """Say why there is no number of ours, and give the command that makes one.
+AUTHENTIC: Final = {"livec", "koniq10k"}
+"""Benchmarks of photographs in the paper's tables."""
+
+
+def how(method: str, source: str, test: str, distortion: str, seen: Collection[str]) -> str:
+    """Say why there is no number of ours, and give the command that makes one: cells of the experiment that is the paper's table.
 
     Args:
         method: Printed name, reduced as the keys of `MADE` are.
-        train: Name of the benchmark that is trained on; empty where nothing is.
+        source: Name of the benchmark that is trained on, or that is tested on where nothing is trained.
         test: Name of the benchmark that is tested on.
+        distortion: Kind that the number is of; empty for all.
         seen: Names of the benchmarks that runs of the report have used.
 
     Returns:
@@ -53,8 +58,7 @@ def how(method: str, train: str, test: str, seen: Collection[str]) -> str:
     made = MADE.get(method)
     if made is None:
         return ""
-    source = train or test
-    command = f"sdsiqa fit -c configs/train/{source}.yaml --model configs/model/{made.name}.yaml --run.method {made.name}"
-    if source != test:
-        command += f"; sdsiqa test -c runs/<id>/config.yaml --data configs/data/{test}.yaml --data.test_on all"
+    table = "table2_distortions" if distortion else "table3_authentic" if test in AUTHENTIC else "table1_synthetic"
+    table = table if source == test else "table4_cross_dataset"
+    command = f"sdsiqa grid experiments/{table}.yaml --only {source}-{made.name}"
     return f"{'not run' if {source, test} <= set(seen) else 'data not here'}: {command}"
