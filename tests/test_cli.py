@@ -86,3 +86,15 @@ def test_missing_data_says_where_to_get_it(tmp_path: Path, capsys: pytest.Captur
     assert "nowhere" in error
     assert "http" in error
     assert any(line.startswith("sdsiqa fit: ") for line in error.splitlines())
+
+
+@pytest.mark.slow
+def test_a_run_repeats_no_advertisements_or_hints_of_lightning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sdsiqa", "fit", *words(tmp_path, epochs=1)]
+    environment = {**os.environ, "WANDB_MODE": "disabled", "SDSIQA_TEST_SUBSET": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    said = done.stdout + done.stderr
+    assert "`Trainer.fit` stopped: `max_epochs=1` reached." in said
+    for noise in ("Tip:", "`srun`", "LeafSpec", "in eval mode", "self.log("):
+        assert noise not in said
+    assert "AgreementWarning: 2 images are too few" in said  # what is news is heard

@@ -69,7 +69,9 @@ def _run(words: list[str]) -> int:
     try:
         if name in STAGES:
             import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
-            return int(import_module("sdsiqa.training").main(words))
+            training = import_module("sdsiqa.training")
+            import_module("sdsiqa.quiet").quiet()  # after Lightning's own filters
+            return int(training.main(words))
         return int(import_module(TOOLS[name][0]).main(rest))
     except errors.SdsiqaError as error:
         print(f"sdsiqa {name}: {error}", file=sys.stderr)

@@ -26,8 +26,8 @@ PACKAGES = (
 _UNDECISIVE = frozenset(
     {
         "__main__", "artifacts", "bootstrap", "cell_lock", "cell_runner", "cells", "claim", "cli", "dashboard", "errors",
-        "experiment", "faults", "grid", "grid_board", "launch", "manifest", "memory", "planning", "plots", "prefetch", "report",
-        "resolve", "run_logger", "score_images", "significance", "submit", "surroundings", "sync", "tracking", "verify",
+        "experiment", "faults", "grid", "grid_board", "launch", "manifest", "memory", "planning", "plots", "prefetch", "quiet",
+        "report", "resolve", "run_logger", "score_images", "significance", "submit", "surroundings", "sync", "tracking", "verify",
         "wandb_record",
     }
 )  # fmt: skip
