@@ -263,6 +263,15 @@ def test_the_commands_beside_published_numbers_run_that_method_on_that_benchmark
         assert tested <= {cell.benchmark for cell in named} | set(experiment.tests), row
 
 
+def test_kept_results_fill_every_row_of_the_paper_whose_data_they_have() -> None:
+    rows = tables(Path("results/livec-methods/runs"), published=Path("results/quoted.csv"), resamples=20)["quoted"].frame
+    own = rows[rows["source"].str.startswith(PAPER)]
+    here = own[(own["train_set"] == "LIVEC") & (own["test_set"] == "LIVEC")]
+    assert {"DIQA", "DB-CNN", "BIECON", "AIGQA", "SETNet", "DQM-IQA", "SGDNet", "SDS-IQA"} == set(here["method"])
+    assert here["our_srcc"].notna().all()
+    assert own.drop(here.index)["reproduced_by"].str.startswith("data not here: sdsiqa grid experiments/").all()
+
+
 def test_what_stands_in_goes_by_its_own_name(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", "live", method="twostream")
     rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
