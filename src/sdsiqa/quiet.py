@@ -16,16 +16,12 @@ NO_NEWS: Final = (
 """How warnings begin that are not shown."""
 
 
-class _NoAdvertisements(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "Tip: For seamless" not in record.getMessage()
-
-
-_FILTER: Final = _NoAdvertisements()
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    return "Tip: For seamless" not in record.getMessage()
 
 
 def quiet() -> None:
     """Do not show them from now on. Call it after Lightning is imported, which sets filters of its own."""
     for message in NO_NEWS:
         warnings.filterwarnings("ignore", message)
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_FILTER)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_is_no_advertisement)
