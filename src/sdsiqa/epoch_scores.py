@@ -167,20 +167,30 @@ class WriteScores(EpochScores):
 
 
 class LogScatter(EpochScores):
-    """Draws score against MOS with the fitted curve after a test."""
+    """Draws MOS against score with the fitted curve after a test.
+
+    Args:
+        method: The method with its ablation, for the title.
+    """
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self.method = method
 
     def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Draw the figure of a test, on rank zero."""
         if stage != "test" or not trainer.is_global_zero:
             return
-        benchmark = data_of(trainer).benchmark
+        data = data_of(trainer)
+        benchmark = data.benchmark
         table = score_table(benchmark.table(), scores.index, scores.score)
         figure = plots.scatter(
             benchmark.to_mos(scores.score),
             table["mos"].to_numpy(),
-            title=f"{benchmark.title}, {part_of(trainer)}",
+            title=plots.heading(self.method, benchmark.title, part_of(trainer), data.split_number, data.seed),
             distortion=table["distortion"].tolist() if table["distortion"].any() else None,
             label=benchmark.opinion,
+            axes_labels=benchmark.axes_labels(),
         )
         file = folder_of(trainer) / "figures" / f"scatter-{part_key(trainer)}.png"
         plots.publish(figure, file, folder_of(trainer))
@@ -191,7 +201,14 @@ class LogPanel(EpochScores):
     """Draws, after a test, what the network looked at: image, map, attention per level, score.
 
     Six images are shown: the three with the smallest and the three with the largest error.
+
+    Args:
+        method: The method with its ablation, for the title.
     """
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self.method = method
 
     def on_scores(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str, scores: Scores) -> None:
         """Draw the figure of a test, on rank zero."""
@@ -222,7 +239,9 @@ class LogPanel(EpochScores):
                 )
             )
         file = folder_of(trainer) / "figures" / f"panel-{part_key(trainer)}.png"
-        plots.publish(plots.panels(rows), file, folder_of(trainer))
+        above = plots.heading(self.method, data.benchmark.title, part_of(trainer), data.split_number, data.seed)
+        figure = plots.panels(rows, f"{above}: images with the smallest and the largest errors")
+        plots.publish(figure, file, folder_of(trainer))
         tracking.log_figure(trainer.loggers, "figures/panel", file)
 
 

@@ -103,9 +103,11 @@ class QualityCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
         config = self._get(self.config_init, "trainer")
+        settings = self.plain["run"]
+        method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
         recipe, pulse = Recipe.of(self.plain, self.datamodule.benchmark), Pulse()
         own = [
-            *(LogAgreement(), WriteScores(), LogScatter(), LogPanel()),
+            *(LogAgreement(), WriteScores(), LogScatter(method), LogPanel(method)),
             *(SameStatistics(), StepSeeds(), pulse, Cost(), History(pulse), RecipeKeeper(recipe)),
             *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
         ]

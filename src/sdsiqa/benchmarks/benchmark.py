@@ -38,6 +38,8 @@ class Benchmark(ABC):
     higher_is_better: ClassVar[bool] = True
     opinion: ClassVar[str] = "MOS"
     """What figures call the scores."""
+    opinion_in_words: ClassVar[str] = ""
+    """What axes call labels that are no opinion of people, such as `quality by GMSD (proxy)`; empty: `opinion`."""
     size: ClassVar[int | None] = None
     contents: ClassVar[int | None] = None
     url: ClassVar[str]
@@ -55,6 +57,13 @@ class Benchmark(ABC):
             raise ValueError(f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size")
         self.given = Path(root).expanduser()
         self.short_side = short_side
+
+    @classmethod
+    def axes_labels(cls) -> tuple[str, str]:
+        """Give what the axes of a scatter show, in words and with their direction: the predictions, the labels."""
+        direction = f"{'higher' if cls.higher_is_better else 'lower'} is better"
+        predicted = "quality" if cls.opinion_in_words else cls.opinion
+        return f"predicted {predicted} ({direction})", f"{cls.opinion_in_words or cls.opinion} ({direction})"
 
     @cached_property
     def root(self) -> Path:

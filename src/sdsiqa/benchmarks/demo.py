@@ -42,6 +42,7 @@ class Demo(Benchmark):
     title = "Demo (proxy labels)"
     mos_range = (0.0, 100.0)
     opinion = "proxy"
+    opinion_in_words = "quality by GMSD, a proxy"
     size = None
     url = "nowhere: it is made on first use"
 

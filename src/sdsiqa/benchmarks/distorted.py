@@ -44,6 +44,7 @@ class Distorted(Benchmark):
     title = "Distorted photographs (proxy labels)"
     mos_range = (0.0, 100.0)
     opinion = "proxy"
+    opinion_in_words = "quality by GMSD, a proxy"
     size = None
     url = "nowhere: it is made on first use"
 

@@ -3,6 +3,7 @@
 from sdsiqa.plots.bars import difference_bars
 from sdsiqa.plots.contact import Print, contact_sheet
 from sdsiqa.plots.course import box_over_splits, curves
+from sdsiqa.plots.heading import heading
 from sdsiqa.plots.heat import heat_map
 from sdsiqa.plots.panel import PanelRow, panel, panels
 from sdsiqa.plots.scatter import scatter, scatter_grid
@@ -15,6 +16,7 @@ __all__ = [
     "contact_sheet",
     "curves",
     "difference_bars",
+    "heading",
     "heat_map",
     "panel",
     "panels",

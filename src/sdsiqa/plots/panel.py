@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from sdsiqa.images import resize_short_side
@@ -21,9 +20,19 @@ Map = NDArray[np.floating]
 SHORT_SIDE = 320
 """Pixels of an image's short side in a figure; more would only make the file large."""
 
-CELL, GAP, HEAD, TOP, MARGIN = 1.45, 0.06, 0.3, 0.16, 0.08  # inches
+CELL, GAP, HEAD, FOOT, TOP, MARGIN = 1.45, 0.06, 0.3, 0.17, 0.16, 0.08  # inches
+TITLE = 0.19  # inches, of a line of the title
 BAR, GATES = 0.5, 1.25  # inches, of colour bar and gates with their labels
 CHARACTER = 0.075  # inches, of a letter of a caption
+SCALE = Normalize(0, 1)
+"""Colours of every attention map in every figure: a scale that followed the values would make noise look like attention."""
+
+GATES_SPAN = (0.0, 2.0)
+"""Ends of the axis of channel gates, which is the widest that a gate can reach."""
+
+NEARLY_CONSTANT = 0.15
+"""Range of a map below which the figure says that it hardly varies; attention starts at 0.5 everywhere."""
+
 FLATTEST, TALLEST = 0.3, 1.4  # height over width of a cell; beyond, the image gets narrower or leaves space
 
 
@@ -35,11 +44,12 @@ class PanelRow:
         image: RGB `(H, W, 3)` uint8.
         saliency: Map of the whole image, `(H, W)` in [0, 1].
         guides: Attention of each level, `(h, w)` in [0, 1], from fine to coarse; none for a network without.
-        score: Prediction, on the scale of `mos` if that is given.
+        score: Prediction, on the scale of `mos` if that is given, else on the one that `scale` names.
         mos: Opinion score; none for an image nobody rated.
         gates: Gate of each channel, `(C,)` per level; none leaves that column out.
         title: Name of the image.
         opinion: What the opinion score is called.
+        scale: Scale of the score of an image nobody rated, such as `0 to 100, higher is better`.
     """
 
     image: NDArray[np.uint8]
@@ -50,6 +60,7 @@ class PanelRow:
     gates: Sequence[Map] | None = None
     title: str = ""
     opinion: str = "MOS"
+    scale: str = ""
 
 
 def panel(
@@ -61,17 +72,21 @@ def panel(
     mos: float | None,
     gates: Sequence[Map] | None = None,
     title: str = "",
+    scale: str = "",
 ) -> Figure:
     """Show one image; arguments are those of `PanelRow`."""
-    return panels([PanelRow(image, saliency, guides, score, mos, gates, title)])
+    return panels([PanelRow(image, saliency, guides, score, mos, gates, title, scale=scale)])
 
 
 @styled
-def panels(rows: Sequence[PanelRow]) -> Figure:
-    """Show images below each other; colours and gates mean the same in all rows.
+def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
+    """Show images below each other; colours and gates mean the same in all rows, and in all figures.
+
+    Below each map stands the range of its values, and that it is nearly constant where it is.
 
     Args:
         rows: At least one.
+        title: Above all of them, such as `heading` gives it.
 
     Raises:
         ValueError: There is no row.
@@ -83,23 +98,25 @@ def panels(rows: Sequence[PanelRow]) -> Figure:
     heights = [CELL * float(np.clip(row.image.shape[0] / row.image.shape[1], FLATTEST, TALLEST)) for row in rows]
     maps = MARGIN + (2 + levels) * (CELL + GAP)
     width = maps + (BAR if levels else 0) + (GATES if shows_gates else 0) + MARGIN
-    height = TOP + sum(heights) + len(rows) * HEAD + MARGIN + (0.15 if shows_gates else 0)
+    above = TITLE * (title.count("\n") + 1) if title else 0.0
+    height = above + TOP + sum(heights) + len(rows) * (HEAD + FOOT) + MARGIN + (0.1 if shows_gates else 0)
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
 
     def cell(left: float, bottom: float, wide: float, high: float) -> Axes:
         return figure.add_axes((left / width, bottom / height, wide / width, high / height))
 
-    norm = _range([guide for row in rows for guide in row.guides])
-    span = _range([np.percentile(gate, [5, 95]) for row in rows for gate in row.gates or ()])
+    if title:
+        figure.text(MARGIN / width, 1 - 0.06 / height, title, ha="left", va="top", fontsize=9)
+    heads = 1 - (above + 0.06) / height
     for column, name in enumerate(["image", "saliency", *(f"attention {level + 1}" for level in range(levels))]):
         center = MARGIN + column * (CELL + GAP) + CELL / 2
-        figure.text(center / width, 1 - 0.06 / height, name, ha="center", va="top", color=FAINT)
+        figure.text(center / width, heads, name, ha="center", va="top", color=FAINT)
     left = maps + (BAR if levels else 0) + 0.2
     if shows_gates:
         center = left + (GATES - 0.28) / 2
-        figure.text(center / width, 1 - 0.06 / height, "channel gates", ha="center", va="top", color=FAINT)
-    top = height - TOP
+        figure.text(center / width, heads, "channel gates (0 to 2)", ha="center", va="top", color=FAINT)
+    top = height - above - TOP
     for place, (row, high) in enumerate(zip(rows, heights, strict=True)):
         bottom = top - HEAD - high
         caption = _caption(row, int((width - MARGIN) / CHARACTER))
@@ -108,34 +125,45 @@ def panels(rows: Sequence[PanelRow]) -> Figure:
         pictures: list[NDArray[np.uint8] | Map] = [image, _overlay(image, row.saliency), *row.guides]
         for column, picture in enumerate(pictures):
             axes = cell(MARGIN + column * (CELL + GAP), bottom, CELL, high)
-            _show(axes, picture, image.shape[:2], norm)
+            _show(axes, picture, image.shape[:2])
+        for column, values in enumerate([row.saliency, *row.guides], start=1):
+            center = MARGIN + column * (CELL + GAP) + CELL / 2
+            figure.text(center / width, (bottom - 0.03) / height, range_of(values), ha="center", va="top", fontsize=6.5)
         if shows_gates:
             axes = cell(left, bottom + 0.04, GATES - 0.28, high - 0.08)
-            _show_gates(axes, row.gates or (), span, last=place == len(rows) - 1)
-        top = bottom
+            _show_gates(axes, row.gates or (), last=place == len(rows) - 1)
+        top = bottom - FOOT
     if levels:
-        bar = cell(maps + 0.04, height - TOP - HEAD - heights[0], 0.1, heights[0])
-        figure.colorbar(ScalarMappable(norm, mpl.colormaps["viridis"]), cax=bar)
-        bar.yaxis.set_major_locator(MaxNLocator(4))
+        bar = cell(maps + 0.04, height - above - TOP - HEAD - heights[0], 0.1, heights[0])
+        figure.colorbar(ScalarMappable(SCALE, mpl.colormaps["viridis"]), cax=bar)
+        bar.set_yticks([0, 0.5, 1])
         bar.tick_params(length=2)
     return figure
 
 
+def range_of(values: Map) -> str:
+    """Write the range of a map, and whether it hardly varies.
+
+    Args:
+        values: Of a map in [0, 1], `(h, w)`.
+    """
+    finite = np.asarray(values)[np.isfinite(values)]
+    if not finite.size:
+        return "no finite values"
+    low, high = float(finite.min()), float(finite.max())
+    return f"{low:.2f} to {high:.2f}" + (", nearly constant" if high - low < NEARLY_CONSTANT else "")
+
+
 def _caption(row: PanelRow, room: int) -> str:
-    """Name, score and opinion; digits follow the scale, and a name too long for the room loses its middle."""
-    digits = 1 if max(abs(row.score), abs(row.mos or 0)) >= 10 else 3
-    values = f"score {row.score:.{digits}f}" + ("" if row.mos is None else f"   {row.opinion} {row.mos:.{digits}f}")
+    """Name, score and opinion with their scale; a name too long for the room loses its middle."""
+    if row.mos is None:
+        values = f"score {row.score:.3f}" + (f" ({row.scale})" if row.scale else "")  # as `sdsiqa score` prints it
+    else:
+        digits = 1 if max(abs(row.score), abs(row.mos)) >= 10 else 3
+        values = f"predicted {row.opinion} {row.score:.{digits}f}   {row.opinion} {row.mos:.{digits}f}"
     room = max(8, room - len(values) - 3)
     title = row.title if len(row.title) <= room else f"{row.title[: room // 2 - 1]}…{row.title[-(room // 2) :]}"
     return f"{title}   {values}" if title else values
-
-
-def _range(values: Sequence[NDArray[np.floating]]) -> Normalize:
-    """One range for all maps; a flat one is widened, so that its colour bar still has two ends."""
-    finite = [value[np.isfinite(value)] for value in map(np.asarray, values)]
-    everything = np.concatenate(finite) if finite else np.zeros(0)
-    low, high = (float(everything.min()), float(everything.max())) if len(everything) else (0.0, 1.0)
-    return Normalize(low - 0.005, high + 0.005) if high - low < 0.01 else Normalize(low, high)
 
 
 def _overlay(image: NDArray[np.uint8], saliency: Map) -> NDArray[np.uint8]:
@@ -147,27 +175,26 @@ def _overlay(image: NDArray[np.uint8], saliency: Map) -> NDArray[np.uint8]:
     return np.rint(255 * (0.35 * grey + 0.65 * heat)).astype(np.uint8)
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8] | Map, size: tuple[int, ...], norm: Normalize) -> None:
+def _show(axes: Axes, picture: NDArray[np.uint8] | Map, size: tuple[int, ...]) -> None:
     """Fill a cell with a picture, a small map stretched to the image's size."""
     extent = (0.0, float(size[1]), float(size[0]), 0.0)
     if picture.ndim == 3:
         axes.imshow(picture, extent=extent)
     else:
-        axes.imshow(picture, cmap="viridis", norm=norm, extent=extent, interpolation="bilinear")
+        axes.imshow(picture, cmap="viridis", norm=SCALE, extent=extent, interpolation="bilinear")
     axes.set_axis_off()
 
 
-def _show_gates(axes: Axes, gates: Sequence[Map], span: Normalize, last: bool) -> None:
+def _show_gates(axes: Axes, gates: Sequence[Map], last: bool) -> None:
     """Show each level's gates: a thin line for 5 to 95 %, a thick one for 25 to 75 %, a point for the median."""
     for level, gate in enumerate(gates):
         low, lower, middle, upper, high = np.percentile(gate, [5, 25, 50, 75, 95])
         axes.plot([low, high], [level, level], color=COLOURS[0], linewidth=1)
         axes.plot([lower, upper], [level, level], color=COLOURS[0], linewidth=3.5, solid_capstyle="butt")
         axes.plot([middle], [level], "o", color="white", markeredgecolor=INK, markersize=3.5, markeredgewidth=0.8)
-    low, high = float(span.vmin or 0), float(span.vmax or 0)
-    margin = 0.05 * (high - low)
+    low, high = GATES_SPAN
     axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-    axes.set(xlim=(low - margin, high + margin), ylim=(max(len(gates), 1) - 0.5, -0.5))
+    axes.set(xlim=(low - 0.1, high + 0.1), ylim=(max(len(gates), 1) - 0.5, -0.5))
     axes.set_yticks(range(len(gates)), [str(level + 1) for level in range(len(gates))])
-    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.set_xticks([0, 1, 2])
     axes.tick_params(length=2, labelbottom=last)

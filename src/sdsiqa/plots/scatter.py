@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sdsiqa import metrics
 from sdsiqa.metrics import AgreementWarning, LogisticFit
+from sdsiqa.plots.heading import wrapped
 from sdsiqa.plots.style import COLOURS, FAINT, INK, MARKERS, new_figure, styled, write_aside
 
 Array = NDArray[np.float64]
@@ -31,16 +32,22 @@ def scatter(
     fit: LogisticFit | None = None,
     distortion: Sequence[str] | None = None,
     label: str = "MOS",
+    axes_labels: tuple[str, str] | None = None,
 ) -> Figure:
-    """Plot predicted score against opinion, with the fitted curve and the figures of agreement.
+    """Plot opinion against predicted score, with the fitted curve and the values of the metrics.
+
+    The curve is drawn over the range of the scores, and only where it lies within the range of the opinions: a logistic
+    may leave the scale on which people rated.
 
     Args:
         score: Predictions on the authors' scale and in its direction, `(n,)`.
         mos: Opinion scores on the authors' scale, `(n,)`.
-        title: Above the plot.
+        title: Above the plot: method, benchmark, part, split, seed (`heading`).
         fit: Curve from score to MOS; none fits the logistic with four parameters.
         distortion: Kind of each image, `(n,)`, which gives the colour; none has one colour.
-        label: What the opinion is called: `MOS`, `DMOS`, or a proxy by its name.
+        label: What the opinion is called, and the unit of the RMSE: `MOS`, `DMOS`, or `proxy`.
+        axes_labels: What the horizontal and the vertical axis show, in words (`Benchmark.axes_labels`); none makes them of
+            `label`.
 
     Returns:
         A figure, 4 inches wide, with a legend on its right if there are kinds.
@@ -52,7 +59,8 @@ def scatter(
         fitted = metrics.plcc_fit(score, mos, fit)
         values = metrics.agreement(score, mos)
     kinds = sorted(set(distortion)) if distortion is not None else []
-    figure = new_figure(5.2 if kinds else 4.0, max(3.8, 0.155 * len(kinds) + 0.4))  # room for the legend
+    width = 5.2 if kinds else 4.0  # room for the legend
+    figure = new_figure(width, max(3.8, 0.155 * len(kinds) + 0.4))
     axes = figure.add_subplot()
     axes.grid(visible=True)
     good = np.isfinite(score) & np.isfinite(mos)
@@ -60,14 +68,17 @@ def scatter(
     if good.any():
         _frame(axes, score[good], mos[good])
         if fit.which != "raw":
-            line = np.linspace(score[good].min(), score[good].max(), 200)
+            line, curve = _curve(fit, score[good], mos[good])
             if good.sum() > DENSE:
-                axes.plot(line, fit(line), color="white", linewidth=3.2, zorder=4)
-            axes.plot(line, fit(line), color=INK, linewidth=1.5, zorder=5)
+                axes.plot(line, curve, color="white", linewidth=3.2, zorder=4)
+            axes.plot(line, curve, color=INK, linewidth=1.5, zorder=5)
     else:
         write_aside(axes, "no finite scores")
-    axes.set(title=title, xlabel=f"predicted {label}", ylabel=label)
-    _write_box(axes, score[good], mos[good], _numbers(values, fitted, fit, len(score), int(good.sum())))
+    across, up = axes_labels or (f"predicted {label}", label)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.set_title(wrapped(title, width - 0.5), x=0, ha="left")
+    _write_box(axes, score[good], mos[good], _numbers(values, fitted, fit, len(score), int(good.sum()), label))
     if kinds:
         legend = axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0, handletextpad=0.2)
         for handle in legend.legend_handles:
@@ -77,8 +88,16 @@ def scatter(
 
 
 @styled
-def scatter_grid(score: Array, mos: Array, kind: Sequence[str], *, title: str, label: str = "MOS") -> Figure:
-    """Plot score against opinion for each kind apart, each with its own fitted curve, all on the same axes.
+def scatter_grid(
+    score: Array,
+    mos: Array,
+    kind: Sequence[str],
+    *,
+    title: str,
+    label: str = "MOS",
+    axes_labels: tuple[str, str] | None = None,
+) -> Figure:
+    """Plot opinion against score for each kind apart, each with its own fitted curve, all on the same axes.
 
     Args:
         score: Predictions on the authors' scale and in its direction, `(n,)`.
@@ -86,12 +105,14 @@ def scatter_grid(score: Array, mos: Array, kind: Sequence[str], *, title: str, l
         kind: Distortion of each image, `(n,)`.
         title: Above the plots.
         label: What the opinion is called.
+        axes_labels: As in `scatter`.
     """
     kinds = sorted(set(kind))
     columns = min(len(kinds), 3 if len(kinds) <= 9 else 6)
     rows = -(-len(kinds) // columns)
-    figure = new_figure(0.4 + 1.75 * columns, 0.7 + 1.65 * rows)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    width = 0.4 + 1.75 * columns
+    figure = new_figure(width, 0.85 + 1.65 * rows)
+    figure.suptitle(wrapped(title, width), x=0.01, ha="left", fontsize=9)
     plots = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     good, which = np.isfinite(score) & np.isfinite(mos), np.asarray(kind)
     for place, (axes, name) in enumerate(itertools.zip_longest(plots.flat, kinds)):
@@ -109,14 +130,21 @@ def scatter_grid(score: Array, mos: Array, kind: Sequence[str], *, title: str, l
                 *(m(score[own], mos[own]) for m in (metrics.srcc, metrics.plcc)),
             )
         if fit.which != "raw":
-            line = np.linspace(score[own].min(), score[own].max(), 100)
-            axes.plot(line, fit(line), color=INK, linewidth=1.2, zorder=5)
+            axes.plot(*_curve(fit, score[own], mos[own]), color=INK, linewidth=1.2, zorder=5)
         axes.set_title(f"{name or 'none'} ({int(own.sum())})", fontsize=8, pad=2)
         numbers = f"SRCC {srcc:.3f}\nPLCC {plcc:.3f}".replace("nan", "NaN")
         axes.text(0.97, 0.04, numbers, transform=axes.transAxes, ha="right", va="bottom", fontsize=6.5, family="DejaVu Sans Mono")
-    figure.supxlabel(f"predicted {label}", fontsize=8)
-    figure.supylabel(label, fontsize=8)
+    across, up = axes_labels or (f"predicted {label}", label)
+    figure.supxlabel(across, fontsize=8)
+    figure.supylabel(up, fontsize=8)
     return figure
+
+
+def _curve(fit: LogisticFit, score: Array, mos: Array) -> tuple[Array, Array]:
+    """Points of the curve over the range of scores, `(200,)` each; NaN where it leaves the range of opinions."""
+    line = np.linspace(score.min(), score.max(), 200)
+    curve = np.asarray(fit(line), np.float64)
+    return line, np.where((curve >= mos.min()) & (curve <= mos.max()), curve, np.nan)
 
 
 def _draw_points(axes: Axes, score: Array, mos: Array, distortion: NDArray[np.str_] | None, kinds: list[str]) -> None:
@@ -157,13 +185,14 @@ def _frame(axes: Axes, score: Array, mos: Array) -> None:
     axes.set_ylim(ranges[1][0] - margins[1], ranges[1][1] + margins[1])
 
 
-def _numbers(values: Mapping[str, float], fitted: float, fit: LogisticFit, count: int, finite: int) -> str:
-    """Lay the figures of agreement out in columns."""
+def _numbers(values: Mapping[str, float], fitted: float, fit: LogisticFit, count: int, finite: int, unit: str) -> str:
+    """Lay the values of the metrics out in columns; the RMSE has the unit of the axes."""
     rows = [f"SRCC {values['srcc']:7.3f}", f"PLCC {values['plcc']:7.3f} raw"]
     if fit.which == "raw":
         rows.append(f"RMSE {values['rmse']:7.3g} raw")
     else:
         rows += [f"     {fitted:7.3f} after fit", f"RMSE {fit.residual:7.3g} after fit"]
+    rows.append(f"     on the {unit} scale")
     rows.append(f"n    {count:7d}" + ("" if finite == count else f" ({count - finite} not finite)"))
     return "\n".join(rows).replace("nan", "NaN")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.images import write_bytes
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
@@ -124,21 +125,25 @@ def worst(result: Result, count: int = WORST) -> pd.DataFrame:
 def _of_method(name: str, label: str, result: Result, images: ImageFinder) -> Iterator[Drawing]:
     from sdsiqa import plots
 
-    opinion = BENCHMARKS[result.benchmark].opinion if result.benchmark in BENCHMARKS else "MOS"
+    kind = BENCHMARKS.get(result.benchmark, Benchmark)
+    opinion, axes = kind.opinion, kind.axes_labels()
     mos, predicted = result.table["mos"].to_numpy(np.float64), predicted_mos(result)
     kinds = result.table["distortion"].tolist()
-    heading = f"{label} on {title(result.benchmark)}, {result.part}, split {result.split or 'none'}"
+    above = plots.heading(label, title(result.benchmark), result.part, result.split, result.seed)
+    heading = above.replace("\n", ", ")
     several = len(set(kinds)) > 1
     yield Drawing(
         f"scatter-{name}",
-        f"{heading}: score against {opinion}",
-        lambda: plots.scatter(predicted, mos, title=heading, distortion=kinds if several else None, label=opinion),
+        f"{heading}: {opinion} against score",
+        lambda: plots.scatter(
+            predicted, mos, title=above, distortion=kinds if several else None, label=opinion, axes_labels=axes
+        ),
     )
     if several:
         yield Drawing(
             f"scatter-distortions-{name}",
             f"{heading}: each distortion",
-            lambda: plots.scatter_grid(predicted, mos, kinds, title=heading, label=opinion),
+            lambda: plots.scatter_grid(predicted, mos, kinds, title=heading, label=opinion, axes_labels=axes),
         )
     if images.has(result.benchmark) and len(worst(result)):
         yield Drawing(f"worst-{name}", f"{heading}: largest errors", lambda: _sheet(result, heading, opinion, images))
@@ -153,7 +158,7 @@ def _sheet(result: Result, heading: str, opinion: str, images: ImageFinder) -> "
         row = shown.loc[image]
         digits = 1 if max(abs(row["mos"]), abs(row["predicted"])) >= 10 else 3
         kind = " ".join(str(part) for part in (row["distortion"], row["level"]) if part not in ("", -1))
-        numbers = f"score {row['predicted']:.{digits}f}  {opinion} {row['mos']:.{digits}f}"
+        numbers = f"predicted {row['predicted']:.{digits}f}, {opinion} {row['mos']:.{digits}f}"
         prints.append(
             plots.Print(images.thumbnail(result.benchmark, image, SHARP), f"{numbers}\n{_short(image)} {kind}".rstrip())
         )
