@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 import sdsiqa
 from fakes import scene
 from runs import fit
+from sdsiqa import plots
 from sdsiqa.cli import main
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import read_image, write_image
@@ -84,10 +86,50 @@ def test_styles_scales_patterns_and_maps(folder: Path, checkpoint: Path, capsys:
     assert main(["score", *words, "--csv", "--map", str(folder / "maps")]) == 0
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out))
     assert read_image(Path(table["map"][0])).shape[2] == 3
+    assert table["scale"].tolist() == ["0-100"]
     assert main(["score", *words, "--scale", "mos"]) == 0
     assert float(capsys.readouterr().out.split()[0]) == pytest.approx(table["score"][0], abs=1e-3)  # LIVEC's scale is 0-100
     assert main(["score", str(folder / "nothing*"), "--checkpoint", str(checkpoint)]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_maps_mirror_the_folders_and_say_the_printed_score(
+    folder: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, str] = {}
+
+    def keep(figure: Figure, path: Path) -> None:
+        drawn[str(path)] = "\n".join(text.get_text() for text in figure.texts)
+
+    monkeypatch.setattr(plots, "save", keep)
+    (folder / "deep" / "plain.png").write_bytes((folder / "plain.png").read_bytes())
+    maps = folder / "maps"
+    for scale, name in (("0-100", "0 to 100, higher is better"), ("mos", "the scale of LIVE In the Wild, higher is better")):
+        drawn.clear()
+        main(["score", str(folder), "--checkpoint", str(checkpoint), "--map", str(maps), "--scale", scale])
+        out, err = capsys.readouterr()
+        assert f"scores on {name}" in err
+        printed = {file: score for score, file in (line.split(maxsplit=1) for line in out.splitlines())}
+        mirrored = {str(maps / f"{Path(file).relative_to(folder)}.png"): score for file, score in printed.items()}
+        assert set(drawn) == set(mirrored)
+        assert {str(maps / "deep" / "plain.png.png"), str(maps / "plain.png.png")} < set(drawn)
+        for file, score in mirrored.items():
+            assert f"score {score} ({name})" in drawn[file]
+
+
+def test_maps_of_two_folders_do_not_meet_and_are_not_scored_themselves(
+    folder: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = folder.parent / "one", folder.parent / "two"
+    for place in (one, two):
+        place.mkdir()
+        (place / "a.png").write_bytes((folder / "plain.png").read_bytes())
+    words = ["score", str(one), str(two / "a.png"), "--checkpoint", str(checkpoint), "--json", "--map", str(one / "maps")]
+    for _ in range(2):
+        assert main(words) == 0
+        rows = json.loads(capsys.readouterr().out)
+        assert [row["map"] for row in rows] == [str(one / "maps" / name / "a.png.png") for name in ("one", "two")]
+        assert all(Path(row["map"]).is_file() for row in rows)
 
 
 def test_without_a_checkpoint_the_newest_is_taken(folder: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,7 @@ def test_a_method_has_mean_deviation_and_median_over_its_splits(ablated: Path) -
     assert row["srcc_low"] < row["srcc_mean"] < row["srcc_high"] <= 1
     assert column(table, "runs") == ["3 splits"] * 4
     assert 0 < row["outliers_mean"] < 1  # LIVE publishes deviations
+    assert "RMSE (DMOS scale, logistic 4)" in table.head
     assert all("logistic" in head or head == "PLCC (raw)" for head in table.head if "PLCC" in head)
 
 

@@ -116,6 +116,8 @@ def test_metrics_of_several_benchmarks_stand_side_by_side(tmp_path: Path) -> Non
     values = json.loads((tmp_path / "metrics.json").read_text())
     assert values == {"livec-test": {"srcc": 0.30000000000000004}, "koniq10k-all": {"srcc": None}}
     assert "SRCC 0.3000" in folder.summary()
+    folder.add_metrics("livec-test", {"rmse": 0.1, "of": "quality in [0, 1]"})
+    assert "livec-test: RMSE 0.1000  (RMSE: of quality in [0, 1])" in folder.summary()
 
 
 def test_the_surroundings_name_versions_and_machine() -> None:

@@ -105,7 +105,9 @@ class RunFolder:
         file = self.path / "metrics.json"
         metrics = json.loads(file.read_text()) if file.exists() else {}
         lines = [
-            f"{key}: " + "  ".join(f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float))
+            f"{key}: "
+            + "  ".join(f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float))
+            + (f"  (RMSE: of {values['of']})" if "of" in values else "")
             for key, values in metrics.items()
         ]
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]

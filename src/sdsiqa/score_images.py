@@ -25,7 +25,7 @@ def main(args: list[str] | None = None) -> int:
         0 if all files were scored, 1 if some were not.
     """
     options = _parser().parse_args(args)
-    files = list(find_images(options.images))
+    files = list(find_images(options.images, options.map))
     if not files:
         raise ImageError(f"no images in {' '.join(options.images)}; looked for {' '.join(sorted(SUFFIXES))}")
     checkpoint = options.checkpoint or newest_checkpoint(options.runs)
@@ -34,13 +34,16 @@ def main(args: list[str] | None = None) -> int:
 
     scorer = load(checkpoint, options.device)
     names = {"mos": f"the scale of {scorer.recipe.benchmark}", "0-100": "0 to 100", "0-1": "0 to 1"}
-    print(f"{checkpoint}, on {names[options.scale]}, higher is {_direction(scorer, options.scale)}", file=sys.stderr)
-    rows, broken = [], []
+    scale = f"{names[options.scale]}, higher is {_direction(scorer, options.scale)}"
+    print(f"{checkpoint}: scores on {scale}", file=sys.stderr)
+    rows, broken, base = [], [], _base(options.images, files)
     for file in _watch(files):
         try:
-            row: dict[str, Any] = {"image": str(file), "score": _scaled(scorer, scorer.score(file), options.scale)}
+            score = _scaled(scorer, scorer.score(file), options.scale)
+            row: dict[str, Any] = {"image": str(file), "score": score, "scale": options.scale}
             if options.map is not None:
-                row["map"] = str(_write_map(scorer, file, options.map))
+                target = options.map / _placed(file).relative_to(base)
+                row["map"] = str(_write_map(scorer, file, score, scale, target.with_name(f"{target.name}.png")))
             rows.append(row)
         except ImageError as error:
             broken.append(str(error))
@@ -51,16 +54,19 @@ def main(args: list[str] | None = None) -> int:
     return 1 if broken else 0
 
 
-def find_images(arguments: Sequence[str]) -> Iterator[Path]:
+def find_images(arguments: Sequence[str], but: Path | None = None) -> Iterator[Path]:
     """Expand folders and patterns into files; other names pass as they are, so that a wrong one is reported.
 
     Args:
         arguments: Files, folders (searched to the bottom) and patterns such as `photos/*.jpg`.
+        but: Folder that a search passes over, where maps are drawn: an earlier call's are no photographs.
     """
+    left_out = None if but is None else but.resolve()
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            yield from (file for file in found if left_out is None or not file.resolve().is_relative_to(left_out))
         elif any(sign in argument for sign in "*?[") and not path.exists():
             anchor = Path(path.anchor or ".")
             yield from sorted(anchor.glob(str(path.relative_to(path.anchor)))) or [path]
@@ -102,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     style = parser.add_mutually_exclusive_group()
     style.add_argument("--json", action="store_true", help="one JSON array")
     style.add_argument("--csv", action="store_true", help="CSV with a header")
-    parser.add_argument("--map", type=Path, metavar="DIR", help="draw what the network looked at, one PNG per image")
+    parser.add_argument(
+        "--map", type=Path, metavar="DIR", help="draw what the network looked at, in folders as the images lie in"
+    )
     parser.add_argument("--device", default="cpu", help="where to compute, such as cuda (default: cpu)")
     return parser
 
@@ -130,7 +138,7 @@ def _write(rows: Sequence[dict[str, Any]], options: argparse.Namespace, out: Tex
         json.dump(rows, out, indent=2, ensure_ascii=False)
         out.write("\n")
     elif options.csv:
-        fields = ["image", "score"] + (["map"] if options.map is not None else [])
+        fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
         writer = csv.DictWriter(out, fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -138,14 +146,25 @@ def _write(rows: Sequence[dict[str, Any]], options: argparse.Namespace, out: Tex
         out.writelines(f"{row['score']:8.3f}  {row['image']}\n" for row in rows)
 
 
-def _write_map(scorer: Any, file: Path, folder: Path) -> Path:
-    """Draw image, saliency and attention; a name that is taken already gets a number."""
+def _placed(file: Path) -> Path:
+    """The file's absolute path; a link is the file that it is named as."""
+    return file.parent.resolve() / file.name
+
+
+def _base(arguments: Sequence[str], files: Sequence[Path]) -> Path:
+    """The deepest folder that holds every folder that was named and every image: what maps are mirrored below."""
+    holders = [path.resolve() for path in map(Path, arguments) if path.is_dir()]
+    holders += {_placed(file).parent for file in files}
+    return next(folder for folder in (holders[0], *holders[0].parents) if all(each.is_relative_to(folder) for each in holders))
+
+
+def _write_map(scorer: Any, file: Path, score: float, scale: str, target: Path) -> Path:
+    """Draw image, saliency and attention, with the score as it is printed."""
     from sdsiqa import plots
 
     image, saliency = scorer.look(file)
     figure = plots.panel(
-        image, saliency / 255.0, scorer.guides(image, saliency), score=scorer.score(file), mos=None, title=file.name
+        image, saliency / 255.0, scorer.guides(image, saliency), score=score, mos=None, title=file.name, scale=scale
     )
-    target = folder / f"{'_'.join(file.with_suffix('').parts).strip('/_.')}{file.suffix.replace('.', '-')}.png"
     plots.save(figure, target)
     return target

@@ -9,7 +9,7 @@ from sdsiqa.report.layout import Table, number, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Result, by_label, stem
 
-COLUMNS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_fit": "PLCC (logistic 4)", "krcc": "KRCC", "rmse": "RMSE"}
+COLUMNS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_fit": "PLCC (logistic 4)", "krcc": "KRCC", "rmse": "RMSE (quality 0 to 1)"}
 
 
 def runs_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
@@ -62,7 +62,7 @@ def _table(group: str, label: str, trained_on: str, results: list[Result], evide
     trained = f", trained on {trained_on}" if trained_on and trained_on != results[0].benchmark else ""
     notes = [
         *marks.notes,
-        "RMSE and PLCC are of scores against quality in [0, 1]; PLCC is raw unless it says logistic. 95 %: bootstrap over "
+        "RMSE and PLCC are of scores against quality in [0, 1]; both are raw unless it says logistic. 95 %: bootstrap over "
         + ("contents" if _has_contents(results[0]) else "images")
         + ".",
     ]

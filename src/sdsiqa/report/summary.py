@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.report.evidence import FEW, Difference, Evidence, Spread
 from sdsiqa.report.layout import Table, number, signed, span
 from sdsiqa.report.marks import Marks
@@ -16,7 +18,7 @@ OTHERS = {
     "plcc_fit": "PLCC (logistic 4)",
     "plcc_fit5": "PLCC (logistic 5)",
     "krcc": "KRCC",
-    "rmse_mos": "RMSE (MOS scale)",
+    "rmse_mos": "RMSE ({} scale, logistic 4)",
     "outliers": "outliers",
 }
 
@@ -83,8 +85,9 @@ def _table(
                 **_compared(base, difference, p),
             }
         )
+    opinion = BENCHMARKS.get(first.benchmark, Benchmark).opinion
     heads = ["method", "runs", "SRCC", "median", "95 %", *([] if base is None else [f"Δ to {base}"])]
-    heads += ["PLCC (raw)", "median", "95 %", *(OTHERS[name] for name in OTHERS if name != "outliers")]
+    heads += ["PLCC (raw)", "median", "95 %", *(OTHERS[name].format(opinion) for name in OTHERS if name != "outliers")]
     heads += [OTHERS["outliers"]] if _has_outliers(labels, evidence) else []
     there = {(some[0].method, some[0].ablation) for some in labels.values()}
     absent = [blank for blank in blanks if blank.benchmark == first.benchmark and blank.variant not in there]

@@ -16,7 +16,7 @@ const COLUMNS = [
   { key: "plcc", head: "PLCC (raw)", digits: 4 },
   { key: "plcc_fit", head: "PLCC (logistic 4)", digits: 4 },
   { key: "krcc", head: "KRCC", digits: 4 },
-  { key: "rmse", head: "RMSE", digits: 4 },
+  { key: "rmse", head: "RMSE (quality 0 to 1)", digits: 4 },
   { key: "minutes", head: "minutes", digits: 1 },
 ];
 const order = { key: "srcc", direction: -1 };
