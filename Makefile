@@ -33,9 +33,11 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	  echo 'torch and torchvision do not fit together: remove $(VENV) and run make install again' >&2; exit 1; }
 	@touch $@
 
+# the runs of this call alone are reported: older ones may have other settings, or were stopped
 demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; SPLITS="0 1 2" for three splits
-	@for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done
-	@$(BIN)/sdsiqa report runs/demo-*
+	@export SDSIQA_RUN_LIST="$$(mktemp)" && trap 'rm -f "$$SDSIQA_RUN_LIST"' EXIT && \
+	for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done && \
+	tr '\n' '\0' < "$$SDSIQA_RUN_LIST" | xargs -0 $(BIN)/sdsiqa report --out runs/report-demo
 
 # several processes of one thread each; more of them gain little, since the longest tests are whole runs
 test: install  ## Run the tests, offline; JOBS=4 for more processes
@@ -84,7 +86,9 @@ methods: install  ## Say what every method is, into docs/methods.md; ARGS="--mea
 # what others need to trust a number, without weights, logs and pictures of the benchmark
 keep: install  ## Copy what is small of finished runs, and put their table into the README: RUNS="runs/livec-*" TO=results/livec
 	@mkdir -p $(TO)
-	@for run in $(RUNS); do tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' \
+	@for run in $(RUNS); do \
+	  grep -qs '"state": "finished"' "$$run/run.json" || { echo "left out: $$run is no finished run" >&2; continue; }; \
+	  tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' \
 	  --exclude manifest.json --exclude course.jsonl --exclude '.*' -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
 	$(BIN)/sdsiqa report $(TO) --readme README.md
 

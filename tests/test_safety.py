@@ -136,7 +136,8 @@ def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest
     scores.write_bytes(before)
     (run / "checkpoints" / "best.ckpt").write_bytes(best)
     (run / "figures" / "foreign.png").unlink()
-    assert main(["verify", str(tmp_path)]) == 1
+    (empty := tmp_path / "empty").mkdir()
+    assert main(["verify", str(empty)]) == 1
     assert "has no manifest.json; name a folder that `sdsiqa fit` made" in capsys.readouterr().err
 
 

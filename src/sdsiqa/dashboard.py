@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sdsiqa.errors import MissingExtraError, RunMismatchError, SdsiqaError
+from sdsiqa.found_runs import MARKS, LeftOut, check_paths
 from sdsiqa.run import write_json
 
 if TYPE_CHECKING:  # a preview interface and an extra: imported where it is used
@@ -83,8 +84,16 @@ def survey(runs: Path, project: str) -> Shown:
     counts: dict[str, int] = {}
     distorted: set[str] = set()
     found, others = 0, set()
+    check_paths([runs])
+    left_out = LeftOut("dashboard")
     for file in sorted(runs.rglob("config.yaml")):
-        theirs = (yaml.safe_load(file.read_text()).get("wandb") or {}).get("project")
+        if not any((file.parent / mark).exists() for mark in MARKS):
+            continue  # W&B's own, or another program's
+        try:
+            theirs = (yaml.safe_load(file.read_text()).get("wandb") or {}).get("project")
+        except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
+            left_out.add(file.parent, f"has a config.yaml that cannot be read ({type(error).__name__})")
+            continue
         if theirs != project:
             others.add(str(theirs))
             continue
@@ -96,6 +105,7 @@ def survey(runs: Path, project: str) -> Shown:
     if not found:
         known = f"; there are runs of {', '.join(sorted(others))}" if others else ""
         raise RunMismatchError(f"{runs} holds no run of the project {project!r}{known}; name its folder with --runs")
+    left_out.tell(True, "")
     parts = sorted(counts, key=lambda part: (-counts[part], part))
     return Shown(found, tuple(parts), tuple(part for part in parts if part in distorted))
 

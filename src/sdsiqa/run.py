@@ -7,6 +7,7 @@ finds the same place.
 import dataclasses
 import datetime
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,18 @@ class RunFolder:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of `run.json`; empty for a new folder."""
+        """Content of `run.json`; empty for a new folder.
+
+        Raises:
+            RunMismatchError: The file is damaged.
+        """
         file = self.path / "run.json"
-        return dict(json.loads(file.read_text())) if file.exists() else {}
+        try:
+            return dict(json.loads(file.read_text())) if file.exists() else {}
+        except (ValueError, TypeError) as error:
+            raise RunMismatchError(
+                f"{file} cannot be read ({type(error).__name__}: {error}); put it back, or remove the folder"
+            ) from error
 
     @property
     def finished(self) -> bool:
@@ -112,6 +122,12 @@ class RunFolder:
         ]
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
         return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files)))])
+
+    def list_as_made(self) -> None:
+        """Append the folder's path to the file that SDSIQA_RUN_LIST names, so that a script knows which runs it made."""
+        if os.environ.get("SDSIQA_RUN_LIST"):
+            with Path(os.environ["SDSIQA_RUN_LIST"]).open("a", encoding="utf-8") as file:
+                file.write(f"{self.path}\n")
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, atomically and with its checksum.

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sdsiqa.errors import RunMismatchError, SdsiqaError
+from sdsiqa.errors import SdsiqaError
+from sdsiqa.found_runs import LeftOut, check_paths
 
 
 def main(args: list[str] | None = None) -> int:
@@ -58,14 +59,17 @@ def offline_parts(runs: Sequence[Path]) -> list[Path]:
         continue earlier ones.
 
     Raises:
-        RunMismatchError: A folder holds none.
+        RunMismatchError: A path does not exist, or none of the folders holds any.
     """
+    check_paths(runs)
     found: dict[Path, None] = {}
+    left_out = LeftOut("sync")
     for run in runs:
         parts = list(_below(run))
         if not parts:
-            raise RunMismatchError(f"{run} holds no wandb/offline-run-*; was WANDB_MODE disabled, or the run online?")
+            left_out.add(run, "holds no wandb/offline-run-*")
         found |= dict.fromkeys(parts)
+    left_out.tell(bool(found), "was WANDB_MODE disabled, or the run online?")
     return sorted(found, key=lambda part: (part.name.split("-")[2], str(part)))
 
 

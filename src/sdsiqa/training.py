@@ -183,12 +183,16 @@ class QualityCLI(LightningCLI):
         keep = self._get(self.config_init, "wandb").checkpoints
         artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
+        if self.plain["run"]["test"]:
+            self.folder.list_as_made()
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
             self.folder.claim.take(patience=patience())
         if self.folder.finished:
             print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
+            if _is_first() and self.plain["run"]["test"]:
+                self.folder.list_as_made()
             sys.exit(0)
         self.folder.check({"hash": fingerprint(self.plain)})
         foreign = sorted(self.folder.path.glob("hpc_ckpt_*.ckpt"))

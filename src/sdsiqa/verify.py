@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.found_runs import LeftOut, check_paths, run_folders
 from sdsiqa.manifest import NAME, Manifest
 
 
@@ -25,7 +26,12 @@ def main(args: list[str] | None = None) -> int:
     bad = 0
     for folder in _folders(parser.parse_args(args).runs):
         manifest = Manifest(folder)
-        problems = manifest.problems()
+        try:
+            problems = manifest.problems()
+        except RunMismatchError as error:  # of this folder alone: the others are still looked at
+            bad += 1
+            print(f"{folder}: {error}")
+            continue
         bad += bool(problems)
         if problems:
             print(f"{folder}: {len(problems)} of {len(manifest.read())} files are not what was written")
@@ -38,11 +44,16 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _folders(runs: Sequence[Path]) -> list[Path]:
-    """Folders with a manifest, among those given or directly below them."""
-    found = []
+    """Folders with a manifest, among those given or one or two levels below them; finished or not."""
+    check_paths(runs)
+    found: dict[Path, None] = {}
+    left_out = LeftOut("verify")
     for run in runs:
-        folders = [run] if (run / NAME).exists() else sorted(file.parent for file in run.glob(f"*/{NAME}"))
-        if not folders:
-            raise RunMismatchError(f"{run} has no {NAME}; name a folder that `sdsiqa fit` made, or a folder of them")
-        found += folders
-    return found
+        folders = [run] if (run / NAME).exists() else run_folders(run)
+        for folder in folders or [run]:
+            if (folder / NAME).exists():
+                found[folder] = None
+            else:
+                left_out.add(folder, f"has no {NAME}")
+    left_out.tell(bool(found), "name a folder that `sdsiqa fit` made, or a folder of them")
+    return list(found)

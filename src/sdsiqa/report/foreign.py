@@ -17,10 +17,8 @@ def foreign_files(run: Path) -> list[Path]:
     """Find score tables that belong to no run folder.
 
     Args:
-        run: A CSV file; a folder of one method, which has `scores.csv`; or a folder of methods and runs.
+        run: A folder of one method, which has `scores.csv`; or a folder of methods and runs.
     """
-    if run.is_file():
-        return [run]
     if (run / "run.json").exists():
         return []
     if (run / "scores.csv").exists():

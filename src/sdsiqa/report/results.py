@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.found_runs import LeftOut, check_paths, run_folders, why_unfinished
 from sdsiqa.identity import decisive
 from sdsiqa.report.checks import check_results
 from sdsiqa.report.foreign import foreign_files, read_foreign
@@ -24,6 +25,8 @@ NAN = float("nan")
 
 def read_results(runs: Sequence[Path], remarks: Mapping[str, str] | None = None) -> list[Result]:
     """Read every score table of some runs, and refuse those of which no honest table can be made.
+
+    Runs that are not finished and folders without scores are left out, with a line on standard error each.
 
     Args:
         runs: Run folders, folders that hold them (one or two levels down), folders of a foreign method, CSV files.
@@ -39,18 +42,13 @@ def read_results(runs: Sequence[Path], remarks: Mapping[str, str] | None = None)
     """
     own: dict[Path, Result] = {}
     dropped: dict[Path, None] = {}
+    left_out = LeftOut("report")
+    check_paths(runs)
     for run in runs:
-        if (run.parent.parent / "run.json").exists() and run.suffix == ".csv":
-            tables, foreign = [(run.parent.parent, run)], []
-        else:
-            tables = [(folder, file) for folder in _folders(run) for file in sorted((folder / "scores").glob("*.csv"))]
-            foreign = foreign_files(run)
-        if not tables and not foreign:
-            raise RunMismatchError(
-                f"{run} holds no scores/*.csv; name a folder that `sdsiqa fit` made, a folder of them, or a score table"
-            )
+        tables, foreign = _tables(run, left_out)
         own |= {file.resolve(): read_result(folder, file) for folder, file in tables if file.resolve() not in own}
         dropped |= dict.fromkeys(foreign)
+    left_out.tell(bool(own or dropped), "name a folder that `sdsiqa fit` made, a folder of them, or a score table")
     results = list(own.values())
     results += [read_foreign(file, results) for file in dropped]
     check_results(results)
@@ -110,10 +108,32 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("image", kind="stable").reset_index(drop=True)
 
 
-def _folders(run: Path) -> list[Path]:
-    if (run / "run.json").exists():
-        return [run]
-    return sorted(file.parent for pattern in ("*/run.json", "*/*/run.json") for file in run.glob(pattern))
+def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """Give the score tables at a path, with the run folder of each, and those of methods from elsewhere."""
+    if path.is_file():
+        folder = path.parent.parent
+        if path.suffix != ".csv":
+            left_out.add(path, "is no score table: its name does not end in .csv")
+        elif not (folder / "run.json").exists():
+            return [], [path]
+        elif reason := why_unfinished(folder):
+            left_out.add(path, f"is of a run that {reason}")
+        else:
+            return [(folder, path)], []
+        return [], []
+    tables, folders, foreign = [], run_folders(path), foreign_files(path)
+    for folder in folders:
+        found = [(folder, file) for file in sorted((folder / "scores").glob("*.csv"))]
+        reason = why_unfinished(folder)
+        if reason:
+            left_out.add(folder, reason)
+        elif found:
+            tables += found
+        elif folder == path or folder.parent.name != "stage-one":  # a first stage tests nothing, and is seldom meant
+            left_out.add(folder, "holds no scores/*.csv")
+    if not folders and not foreign:
+        left_out.add(path, "holds no scores/*.csv")
+    return tables, foreign
 
 
 def _config(folder: Path) -> dict[str, Any]:
