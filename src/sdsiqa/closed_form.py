@@ -9,12 +9,12 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from torch import nn
 
 from sdsiqa.data.datamodule import QualityDataModule, to_float
 from sdsiqa.images import write_bytes
 from sdsiqa.models.network import QualityNetwork
+from sdsiqa.progress import track
 
 FEWEST = 10
 """Validation images below which their SRCC chooses nothing; the training part does then."""
@@ -90,7 +90,7 @@ def pooled_features(network: QualityNetwork, data: QualityDataModule, part: Part
     network.eval()
     found = []
     loader = data.whole_images(part)
-    for batch in track(loader, description=f"features of the {part} part", transient=True):
+    for batch in track(loader, f"features of whole images, {part} part of {data.benchmark.name}"):
         pictures = to_float(batch)
         inputs = [pictures[name].flatten(0, 1).to(device) for name in network.inputs]  # type: ignore[literal-required]
         found.append(cast(Any, network).pooled_features(*inputs).double().cpu().numpy())

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 
 from sdsiqa.closed_form import FEWEST, ClosedForm, standard
 from sdsiqa.data.datamodule import QualityDataModule
@@ -19,6 +18,7 @@ from sdsiqa.errors import MissingExtraError, SdsiqaError
 from sdsiqa.metrics import AgreementWarning, srcc
 from sdsiqa.models.kernel_map import KernelMap
 from sdsiqa.models.network import QualityNetwork
+from sdsiqa.progress import track
 
 FOLDS = 5
 """Shares of the training part, by content, that choose settings where the validation part cannot."""
@@ -69,7 +69,7 @@ class FeatureRegression(ClosedForm):
                 how, folds = "SRCC of left-out contents", list(_folds(x, quality, data.rows("train")["content"].to_numpy()))
             merits = {
                 name: float(np.mean([_merit(fit(a, b), c, d) for a, b, c, d in folds]))
-                for name, fit in track(fits.items(), description="choosing a regression", transient=True)
+                for name, fit in track(fits.items(), "choosing a regression", len(fits), "candidates")
             }
             name = max(merits, key=lambda name: merits[name])
             merit = merits[name]

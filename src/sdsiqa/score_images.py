@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import SUFFIXES
 from sdsiqa.memory import keep_freed_memory
+from sdsiqa.progress import track
 
 SCALES = ("mos", "0-100", "0-1")
 
@@ -37,7 +38,7 @@ def main(args: list[str] | None = None) -> int:
     scale = f"{names[options.scale]}, higher is {_direction(scorer, options.scale)}"
     print(f"{checkpoint}: scores on {scale}", file=sys.stderr)
     rows, broken, base = [], [], _base(options.images, files)
-    for file in _watch(files):
+    for file in track(files, "scoring"):
         try:
             score = _scaled(scorer, scorer.score(file), options.scale)
             row: dict[str, Any] = {"image": str(file), "score": score, "scale": options.scale}
@@ -113,14 +114,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="cpu", help="where to compute, such as cuda (default: cpu)")
     return parser
-
-
-def _watch(files: Sequence[Path]) -> Iterator[Path]:
-    """Show progress to a person; a pipe sees none."""
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(files, description="scoring", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _scaled(scorer: Any, quality: float, scale: str) -> float:

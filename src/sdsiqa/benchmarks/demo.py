@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from rich.progress import track
 
 from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.benchmarks.demo_contents import Picture, pictures
 from sdsiqa.benchmarks.gmsd import gmsd
 from sdsiqa.distortions import DISTORTIONS, distort
 from sdsiqa.images import write_bytes, write_image
+from sdsiqa.progress import track
 
 VERSION = 1
 """Raised when the pictures or labels change: an older folder is then made anew."""
+
+SECONDS = 0.6
+"""Time that a core takes for a picture with all its distortions and labels."""
 
 WORST = 0.32
 """GMSD that the worst label stands for."""
@@ -74,7 +77,8 @@ def build(root: Path) -> None:
         sources = list(pictures())
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
             made = pool.map(_distort_all, sources, [part] * len(sources))
-            rows = [row for some in track(made, "making the Demo benchmark", len(sources), transient=True) for row in some]
+            title = f"making the Demo benchmark in {root}"
+            rows = [row for some in track(made, title, len(sources), "pictures", SECONDS / (os.cpu_count() or 1)) for row in some]
         write_bytes(part / "proxy.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
         facts = {"version": VERSION, "labels": "a proxy (GMSD), not human opinion", "images": len(rows)}
         write_bytes(part / "demo.json", json.dumps(facts).encode())

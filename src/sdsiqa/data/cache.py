@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-from rich.progress import track
 
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import write_bytes
+from sdsiqa.progress import track
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 """One picture: RGB `(H, W, 3)` and its map `(H, W)`, or none where no map is wanted."""
+
+
+SECONDS = 0.01
+"""Time that a core takes to decode an image of 512×384 pixels and to compute its map by a quick provider."""
 
 
 class DecodedCache:
@@ -98,7 +102,7 @@ class DecodedCache:
         part = self.path.with_suffix(".part")
         offsets: dict[str, tuple[int, int, int, bool]] = {}
         with part.open("wb") as file, ThreadPoolExecutor(jobs) as pool:
-            for name, (image, saliency) in zip(names, _watch(pool.map(load, names), len(names)), strict=True):
+            for name, (image, saliency) in zip(names, self._watched(pool.map(load, names), len(names), jobs), strict=True):
                 if not offsets:
                     self._check_room(len(names) * (image.nbytes + (0 if saliency is None else saliency.nbytes)))
                 offsets[name] = (file.tell(), *image.shape[:2], saliency is not None)
@@ -116,6 +120,6 @@ class DecodedCache:
                 "data.cache to another folder, or to null to decode each time"
             )
 
-
-def _watch(items: Iterable[Planes], total: int) -> Iterable[Planes]:
-    return track(items, description="decoding once", total=total, transient=True)
+    def _watched(self, items: Iterable[Planes], total: int, jobs: int) -> Iterable[Planes]:
+        title = f"decoding images and computing their saliency maps, once, into {self.path}"
+        return track(items, title, total, each=SECONDS / jobs)

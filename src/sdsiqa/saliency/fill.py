@@ -15,9 +15,13 @@ from pathlib import Path
 
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError
 from sdsiqa.images import SUFFIXES, read_image, write_bytes, write_image
+from sdsiqa.progress import Progress
 from sdsiqa.saliency.choice import describe, provider_from_words
 from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
 from sdsiqa.saliency.stored import map_stem
+
+SECONDS = 0.03
+"""Time that a core takes for the map of an image of 512×384 pixels by a quick provider."""
 
 SETTINGS = "settings.json"
 """File in a folder of maps that says who made them."""
@@ -129,27 +133,14 @@ def _claim(out: Path, provider: SaliencyProvider) -> None:
 
 
 def _watch(provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, Path]], jobs: int, there: int) -> list[str | None]:
-    """Make maps under a progress bar; `None` for each that was made, else what went wrong."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    shown = TextColumn("{task.fields[new]} new, {task.fields[there]} there, {task.fields[broken]} broken")
-    columns = (BarColumn(), MofNCompleteColumn(), shown, TimeElapsedColumn(), TimeRemainingColumn())
+    """Make maps, showing progress; `None` for each that was made, else what went wrong."""
     done: list[str | None] = []
     new = 0
-    with Progress("saliency", *columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=len(todo) + there, completed=there, new=0, there=there, broken=0)
+    with Progress("saliency maps", len(todo), each=SECONDS / jobs) as progress:
         for problem in _make_all(provider, root, todo, jobs):
             done.append(problem)
             new += problem is None
-            progress.update(task, advance=1, new=new, broken=len(done) - new)
+            progress.advance(note=f"{new} new, {there} there, {len(done) - new} broken")
     return done
 
 
