@@ -92,7 +92,7 @@ def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(
     assert "[a] learnt for too short a time" in table.notes
     assert found["ablation-live-test-setnet"].title.startswith("Ablations of setnet (reconstruction)")
     assert set(names) <= set(found["distortion-srcc-live-test"].head)
-    assert main(["report", str(tmp_path), "--remark", "setnet=tuned here=yes", "--remark", "dbcnn=other"]) == 0
+    assert main(["report", str(tmp_path), "--remark", "setnet=tuned here=yes", "--remark", "dbcnn=other", "--full"]) == 0
     said = capsys.readouterr().out
     assert "[a] other\n- [b] tuned here=yes\n" in said
     assert "too short" not in said
@@ -358,7 +358,7 @@ def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pyte
     assert text.endswith("<!-- end -->\nafter\n")
     assert "old" not in text
     assert "| **median** |" in text
-    assert "### LIVE, live-test" in capsys.readouterr().out
+    assert "LIVE, live-test\n" in capsys.readouterr().out
     readme.write_text("no marks")
     assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
     assert "has no marks `<!-- results runs -->`" in capsys.readouterr().err
@@ -379,6 +379,8 @@ def test_formats_on_standard_output(ablated: Path, capsys: pytest.CaptureFixture
 def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 1
     assert "holds no scores/*.csv; name a folder that `sdsiqa fit` made" in capsys.readouterr().err
+    assert main(["report", str(tmp_path / "runs-*")]) == 1
+    assert "runs-* does not exist; name a folder" in capsys.readouterr().err
     run = make_run(tmp_path)
     (run / "config.yaml").unlink()
     assert main(["report", str(run)]) == 1
@@ -408,7 +410,7 @@ def test_a_report_to_publish_holds_no_image_of_a_benchmark(tmp_path: Path, capsy
     (run / "figures").mkdir()
     (run / "figures" / "panel-livec-test.png").write_bytes((tmp_path / "livec" / "photos" / "c000--1.png").read_bytes())
     for more in ([], ["--no-images"]):
-        assert main(["report", str(run), "--out", str(tmp_path / "out"), *more]) == 0
+        assert main(["report", str(run), "--full", "--out", str(tmp_path / "out"), *more]) == 0
         names = {Path(line).name for line in capsys.readouterr().out.splitlines()}
         shown = (tmp_path / "out" / "report.html").read_text()
         has = not more

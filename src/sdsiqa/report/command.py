@@ -2,16 +2,20 @@
 
 import argparse
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.images import write_bytes
+from sdsiqa.progress import Progress
 from sdsiqa.report import layout
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
+from sdsiqa.report.overview import overview, places_of, places_of_runs, show
+from sdsiqa.report.result import Result
 from sdsiqa.report.results import read_results
 from sdsiqa.report.runs_table import runs_tables
-from sdsiqa.report.writing import latex_report, markdown_report, progress, tables_of, write
+from sdsiqa.report.writing import latex_report, markdown_report, tables_of, write_results
 
 
 def main(args: list[str] | None = None) -> int:
@@ -21,32 +25,44 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa report`; none takes the process's own.
     """
     options = _parser().parse_args(args)
-    if options.out is not None:
-        files = write(options.runs, options.out, options.baseline, options.published, not options.no_images,
-                      remarks=dict(options.remark))  # fmt: skip
-        print("\n".join(map(str, files)))
-        if options.readme is None:
-            return 0
-    with progress() as tick:
+    full = options.full or options.baseline is not None or options.published is not None
+    form = options.format or ("md" if full else "short")
+    with Progress("report") as progress:
+        tick = progress.say
         tick("reading score tables")
         results = read_results(options.runs, dict(options.remark))
-        evidence = Evidence(tick=tick)
-        if options.readme is not None:
-            text = "\n\n".join(layout.markdown(table, "**{}**") for table in runs_tables(results, evidence))
-            insert(options.readme, options.runs[0].name, text)
+        evidence, places, text = Evidence(tick=tick), places_of_runs(results), ""
         if options.out is not None:
-            return 0
-        tables = tables_of(results, evidence, options.baseline, options.published)
-        if options.format == "html":
-            from sdsiqa.report.page import page
-
-            text = page(results, evidence, tables, ImageFinder([] if options.no_images else results), [], tick)
-        elif options.format == "csv":
-            text = "\n".join(f"# {table.name}\n{layout.csv(table)}" for table in tables)
-        else:
-            text = latex_report(tables) if options.format == "latex" else markdown_report(tables)
-    print(text.rstrip("\n"))
+            files = write_results(results, evidence, options.out, options.baseline, options.published, not options.no_images)
+            places = places_of(options.out, files)
+        if options.readme is not None:
+            tables = runs_tables(results, evidence)
+            insert(options.readme, options.runs[0].name, "\n\n".join(layout.markdown(table, "**{}**") for table in tables))
+        if form == "short":
+            overview(results, evidence)  # computed here, while its progress is shown
+        elif options.out is None:
+            text = _text(form, results, evidence, options, tick)
+    if options.out is not None and options.full:
+        text = "\n".join(map(str, files))
+    if text:
+        print(text.rstrip("\n"))
+    else:
+        show(results, evidence, places)
     return 0
+
+
+def _text(
+    form: str, results: Sequence[Result], evidence: Evidence, options: argparse.Namespace, tick: Callable[[str], None]
+) -> str:
+    """Write every table in a format."""
+    tables = tables_of(results, evidence, options.baseline, options.published)
+    if form == "html":
+        from sdsiqa.report.page import page
+
+        return page(results, evidence, tables, ImageFinder([] if options.no_images else results), [], tick)
+    if form == "csv":
+        return "\n".join(f"# {table.name}\n{layout.csv(table)}" for table in tables)
+    return latex_report(tables) if form == "latex" else markdown_report(tables)
 
 
 def insert(file: Path, name: str, text: str) -> None:
@@ -84,18 +100,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="run folder, folder of them, or score table of a method from elsewhere"
     )
-    parser.add_argument("--published", type=Path, metavar="CSV", help="show published numbers beside ours: results/quoted.csv")
+    parser.add_argument(
+        "--published",
+        type=Path,
+        metavar="CSV",
+        help="show published numbers beside ours, such as results/quoted.csv; implies --full",
+    )
     parser.add_argument(
         "--format",
         choices=("md", "latex", "html", "csv"),
-        default="md",
-        help="what is printed: Markdown (default), LaTeX, one self-contained page, or CSV in full precision",
+        help="print every table: as Markdown, LaTeX, one self-contained page, or CSV in full precision; else one small table",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there instead"
+        "--full", action="store_true", help="print every table, as --format md; with --out, name every file that is written"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there"
     )
     parser.add_argument("--no-images", action="store_true", help="leave images of the benchmarks out, for a report to publish")
-    parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with")
+    parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with; implies --full")
     parser.add_argument(
         "--remark",
         type=_remark,

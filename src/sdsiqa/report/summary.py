@@ -67,8 +67,8 @@ def _table(
         verdict = [] if base is None else [_verdict(label == base, difference, p)]
         cells.append(
             [
-                *(label, runs_of(some), _mean(srcc) + note, number(srcc.median), span(srcc.low, srcc.high)),
-                *(*verdict, _mean(plcc), number(plcc.median), span(plcc.low, plcc.high)),
+                *(label, runs_of(some), mean_of(srcc) + note, number(srcc.median), span(srcc.low, srcc.high)),
+                *(*verdict, mean_of(plcc), number(plcc.median), span(plcc.low, plcc.high)),
                 *(number(means[name]) for name in OTHERS if name != "outliers"),
                 *([number(means["outliers"])] if _has_outliers(labels, evidence) else []),
             ]
@@ -124,7 +124,12 @@ def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], e
     return text
 
 
-def _mean(spread: Spread) -> str:
+def mean_of(spread: Spread) -> str:
+    """Write a mean with its standard deviation, if there are several runs.
+
+    Args:
+        spread: The mean.
+    """
     return number(spread.mean) + ("" if spread.sd != spread.sd else f" ± {number(spread.sd)}")
 
 

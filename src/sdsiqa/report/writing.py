@@ -1,14 +1,12 @@
 """A whole report: every table that the results have something for, and the folder of it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from sdsiqa.images import write_bytes
+from sdsiqa.progress import Progress
 from sdsiqa.report import layout
 from sdsiqa.report.ablation import ablation_tables
 from sdsiqa.report.cross import cross_table
@@ -43,7 +41,7 @@ def write(
     blanks: Sequence[Blank] = (),
     remarks: Mapping[str, str] | None = None,
 ) -> list[Path]:
-    """Write the report of some runs into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
+    """Read some runs and write their report into a folder: `report.md`, `report.tex`, `report.html`, `tables/`, `figures/`.
 
     Args:
         runs: Run folders, folders that hold them, or score tables.
@@ -62,39 +60,68 @@ def write(
         RunMismatchError: The runs do not belong into one report, or there is no such baseline.
         BenchmarkMismatchError: A score table is damaged.
     """
+    with Progress("report") as progress:
+        tick = progress.say
+        tick("reading score tables")
+        results = read_results(runs, remarks)
+        return write_results(results, Evidence(tick=tick), out, baseline, published, with_images, blanks)
+
+
+def write_results(
+    results: Sequence[Result],
+    evidence: Evidence,
+    out: Path,
+    baseline: str | None = None,
+    published: Path | None = None,
+    with_images: bool = True,
+    blanks: Sequence[Blank] = (),
+) -> list[Path]:
+    """Write the report of results into a folder, as `write` does, which has the arguments.
+
+    Args:
+        results: As `read_results` gives them.
+        evidence: Their measures.
+        out: As for `write`, and so are the rest.
+        baseline: Name of a method.
+        published: CSV file.
+        with_images: Whether images of the benchmarks may be in it.
+        blanks: Methods without a score.
+
+    Returns:
+        Every file that was written.
+
+    Raises:
+        RunMismatchError: There is no such baseline.
+    """
     from sdsiqa.plots import save  # half a second of imports that `--help` does without
     from sdsiqa.report.page import page
 
-    with progress() as tick:
-        tick("reading score tables")
-        results = read_results(runs, remarks)
-        evidence = Evidence(tick=tick)
-        tables = tables_of(results, evidence, baseline, published, blanks)
-        files, shown = [], []
-        for table in tables:
-            files.append(out / "tables" / f"{table.name}.csv")
-            write_bytes(files[-1], layout.csv(table).encode())
-        images = ImageFinder(results if with_images else [])
-        for drawing in drawings(results, evidence, tables, images):
-            tick(f"drawing {drawing.name}")
-            path = out / "figures" / f"{drawing.name}.png"
-            save(drawing.draw(), path, pdf=True)
-            files += [path, path.with_suffix(".pdf")]
-            shown.append((drawing.name, drawing.caption))
-        panels = copy_panels(results, out / "figures") if with_images else []
-        copied = [out / "figures" / f"{name}{suffix}" for name, _ in panels for suffix in (".png", ".pdf")]
-        files += [file for file in copied if file.exists()]
-        shown += panels
-        # the page has scatters and largest errors of its own
-        in_page = [(out / "figures" / f"{n}.png", c) for n, c in shown if not n.startswith(("scatter-", "worst-"))]
-        texts = {
-            "report.md": markdown_report(tables, shown),
-            "report.tex": latex_report(tables),
-            "report.html": page(results, evidence, tables, images, in_page, tick),
-        }
-        for name, text in texts.items():
-            files.append(out / name)
-            write_bytes(files[-1], text.encode())
+    tables = tables_of(results, evidence, baseline, published, blanks)
+    files, shown = [], []
+    for table in tables:
+        files.append(out / "tables" / f"{table.name}.csv")
+        write_bytes(files[-1], layout.csv(table).encode())
+    images = ImageFinder(results if with_images else [])
+    for drawing in drawings(results, evidence, tables, images):
+        evidence.tick(f"drawing {drawing.name}")
+        path = out / "figures" / f"{drawing.name}.png"
+        save(drawing.draw(), path, pdf=True)
+        files += [path, path.with_suffix(".pdf")]
+        shown.append((drawing.name, drawing.caption))
+    panels = copy_panels(results, out / "figures") if with_images else []
+    copied = [out / "figures" / f"{name}{suffix}" for name, _ in panels for suffix in (".png", ".pdf")]
+    files += [file for file in copied if file.exists()]
+    shown += panels
+    # the page has scatters and largest errors of its own
+    in_page = [(out / "figures" / f"{n}.png", c) for n, c in shown if not n.startswith(("scatter-", "worst-"))]
+    texts = {
+        "report.md": markdown_report(tables, shown),
+        "report.tex": latex_report(tables),
+        "report.html": page(results, evidence, tables, images, in_page, evidence.tick),
+    }
+    for name, text in texts.items():
+        files.append(out / name)
+        write_bytes(files[-1], text.encode())
     _remove_older(out, files)
     return files
 
@@ -163,19 +190,3 @@ def _remove_older(out: Path, files: Sequence[Path]) -> None:
         if file.is_relative_to(out.resolve()):
             file.unlink(missing_ok=True)
     write_bytes(record, json.dumps(sorted(names), indent=1).encode())
-
-
-class progress:  # noqa: N801 - reads as the function it is: a context that gives a function
-    """Show a line for what is being done, on a terminal's standard error; gone when it is done."""
-
-    def __enter__(self) -> Callable[[str], None]:
-        """Start; gives the function to call with each line."""
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        task = self._progress.add_task("report", total=None)
-        self._progress.start()
-        return lambda line: self._progress.update(task, description=line)
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._progress.stop()
