@@ -181,4 +181,4 @@ def test_tables_call_reconstructions_so() -> None:
 
 def test_files_stay_short() -> None:
     folder = Path(sdsiqa.__file__).parent
-    assert {file.name for file in folder.rglob("*.py") if len(file.read_text().splitlines()) > 250} == set()
+    assert {file.name for file in folder.rglob("*.py") if len(file.read_text().splitlines()) > 400} == set()
