@@ -5,7 +5,7 @@ Everything goes to standard error. Work whose cost is known beforehand is announ
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Self, TypeVar
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ def track(
         each: Seconds of each.
         is_shown: Whether anything is shown.
     """
-    count = total if total is not None else len(items) if hasattr(items, "__len__") else None
+    count = total if total is not None else len(items) if isinstance(items, Sized) else None
     with Progress(title, count, unit, each, is_shown) as progress:
         for item in items:
             yield item
