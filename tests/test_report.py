@@ -16,7 +16,7 @@ from sdsiqa.cli import main
 from sdsiqa.experiment import Experiment
 from sdsiqa.report import Blank, write
 from sdsiqa.report.evidence import Evidence
-from sdsiqa.report.layout import Table
+from sdsiqa.report.layout import NO_INTERVAL, Table
 from sdsiqa.report.quoted import plain, read_quoted
 from sdsiqa.report.reproduced import MADE, PAPER
 from sdsiqa.report.results import read_results
@@ -125,8 +125,12 @@ def test_marks_are_against_the_baseline_and_corrected(ablated: Path) -> None:
     assert set(frame["test"].dropna()) == {"", "corrected resampled t"}
 
 
-def test_each_split_is_tested_by_itself_too(ablated: Path) -> None:
-    table = tables(ablated, baseline="sdsiqa", resamples=2000)["tests-live-test"]  # fewer could not reach 5 % of nine
+def test_each_split_is_tested_by_itself_too(tmp_path: Path) -> None:
+    for split in range(3):
+        for facts in ({}, {"ablation": "no_gate", "noise": 0.051}, {"ablation": "saliency_only", "noise": 0.5}):
+            make_run(tmp_path, split=split, contents=30, **facts)  # type: ignore[arg-type]
+        make_run(tmp_path, method="dbcnn", split=split, noise=0.08, contents=30)
+    table = tables(tmp_path, baseline="sdsiqa", resamples=2000)["tests-live-test"]  # fewer could not reach 5 % of nine
     frame = table.frame
     assert len(frame) == 9
     assert set(frame["method"]) == {"dbcnn", "sdsiqa (no_gate)", "sdsiqa (saliency_only)"}
@@ -134,12 +138,12 @@ def test_each_split_is_tested_by_itself_too(ablated: Path) -> None:
     assert (poor[["bootstrap_holm", "meng_holm", "pitman_holm"]] < 0.05).all(axis=None)
     assert (poor["error_difference"] > 0).all()  # its errors spread wider
     row = frame[(frame["method"] == "dbcnn") & (frame["split"] == "1")].iloc[0]
-    a, b = (read_scores(next(ablated.glob(f"live-{name}-full-1-0-*/scores/live-test.csv"))) for name in ("dbcnn", "sdsiqa"))
+    a, b = (read_scores(next(tmp_path.glob(f"live-{name}-full-1-0-*/scores/live-test.csv"))) for name in ("dbcnn", "sdsiqa"))
     assert row["meng"] == pytest.approx(meng_rosenthal_rubin(a["score"], b["score"], a["quality"]).p, abs=1e-12)
     errors = [metrics.fit_logistic4(x["score"], x["quality"])(x["score"]) - x["quality"] for x in (a, b)]
     assert row["pitman"] == pytest.approx(pitman_morgan(*errors).p, rel=1e-6)
     assert [cell[-1] for cell in column(table, "p Pitman-Morgan") if cell.startswith("0.000")] == ["▼"] * 3
-    assert "tests-live-test" not in tables(ablated)
+    assert "tests-live-test" not in tables(tmp_path)
 
 
 def test_a_baseline_that_is_not_there_is_refused_by_name(ablated: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,13 +152,38 @@ def test_a_baseline_that_is_not_there_is_refused_by_name(ablated: Path, capsys: 
 
 
 def test_one_split_is_compared_by_drawing_its_images_again(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs")
-    make_run(tmp_path / "runs", ablation="saliency_only", noise=0.6)
+    make_run(tmp_path / "runs", contents=30)
+    make_run(tmp_path / "runs", ablation="saliency_only", noise=0.6, contents=30)
+    table = tables(tmp_path / "runs", baseline="full")["benchmark-live-test"]
+    assert table.frame["test"].tolist() == ["", "paired bootstrap"]
+    assert table.frame["srcc_interval"].tolist() == ["bootstrap"] * 2
+    assert any("6 units are few" in note for note in table.notes)
+    assert NO_INTERVAL not in table.notes
+
+
+def test_four_contents_have_dashes_for_intervals_and_no_verdict(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", contents=20, tested=("livec",))
+    make_run(tmp_path / "runs", ablation="saliency_only", noise=0.6, contents=20)
     found = tables(tmp_path / "runs", baseline="full")
-    frame = found["benchmark-live-test"].frame
-    assert frame["test"].tolist() == ["", "paired bootstrap"]
-    assert frame["srcc_interval"].tolist() == ["bootstrap"] * 2
-    assert any("4 units are few" in note for note in found["benchmark-live-test"].notes)
+    table = found["benchmark-live-test"]
+    assert [cells[table.head.index("95 %")] for cells in table.cells] == ["–", "–"]
+    assert column(table, "Δ to sdsiqa")[1].endswith(" –")  # neither an interval nor a mark
+    assert table.frame["p"].isna().all()
+    assert not any("units are few" in note for note in table.notes)
+    for name in ("benchmark-live-test", "ablation-live-test-sdsiqa", "distortion-srcc-live-test", "cross"):
+        assert list(found[name].notes).count(NO_INTERVAL) == 1, name
+    assert all(cell.endswith(" –") for cells in found["distortion-plcc-live-test"].cells for cell in cells[2:])
+    assert NO_INTERVAL in found["runs-live-test-sdsiqa"].notes
+
+
+def test_no_printed_interval_ends_before_its_mean(ablated: Path) -> None:
+    found = tables(ablated)
+    for name in ("distortion-srcc-live-test", "level-plcc-live-test", "cross"):
+        cells = [cell for row in found[name].cells for cell in row if "[" in cell]
+        assert cells
+        for cell in cells:
+            mean, low, high = (float(word.replace("−", "-").strip("()[],")) for word in cell.split())
+            assert low <= mean <= high, (name, cell)
 
 
 def test_ablations_are_differences_to_the_full_method(ablated: Path) -> None:

@@ -103,7 +103,7 @@ def test_numbers_are_written_alike_everywhere() -> None:
     assert [number(-0.12345), number(float("nan")), number(12.3456, 1)] == ["−0.123", "NaN", "12.3"]
     assert [number(-0.0004), signed(-0.0004), signed(0.0004)] == ["0.000", "+0.000", "+0.000"]
     assert [signed(0.0123), signed(-0.5, 1), signed(float("nan"))] == ["+0.012", "−0.5", "NaN"]
-    assert [span(-0.1, 0.2, 1), span(float("nan"), 1)] == ["[−0.1, 0.2]", ""]
+    assert [span(-0.1, 0.2, 1), span(float("nan"), 1)] == ["[−0.1, 0.2]", "–"]
 
 
 def test_equal_reasons_share_a_mark() -> None:

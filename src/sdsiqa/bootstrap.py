@@ -12,11 +12,17 @@ from typing import Final
 
 import numpy as np
 
+from sdsiqa.correlation import is_constant
 from sdsiqa.counted import MEASURES, Counts, Measure
 from sdsiqa.logistic import Array
 from sdsiqa.score_pairs import AgreementWarning, pair
 
 RESAMPLES: Final = 2000
+FEWEST_UNITS: Final = 5
+"""Units below which there is no interval. With four or fewer the percentiles that few units ask for lie beyond the rarest
+resample, one unit drawn every time: `Φ(−t √(k/(k−1)))` is below `k^−k`. The ends are then the best and the worst unit, and in
+simulations hold the true value hardly more often than not (2 units 23 %, 3: 37 %, 4: 53 %; 5: 68 %, 6: 72 %)."""
+
 CHUNK: Final = 1 << 19
 """Counts worked on at a time: 4 MB, about what a processor keeps close by."""
 
@@ -91,7 +97,7 @@ def bootstrap(parts: Sequence[PartScores], measure: Measure, resamples: int = RE
     return values.mean(1), len(names)
 
 
-def interval(values: Array, units: int, level: float = 0.95) -> Interval:
+def interval(values: Array, units: int, estimate: float | None = None, level: float = 0.95) -> Interval:
     """Take the percentile interval of resampled values, widened for few units.
 
     Percentiles of a bootstrap ignore that a spread estimated from few units is itself uncertain: with six contents, a
@@ -102,16 +108,21 @@ def interval(values: Array, units: int, level: float = 0.95) -> Interval:
     Args:
         values: Resampled values, `(B,)`; NaN are left out.
         units: How many units were drawn from.
+        estimate: The value of the images as they are, which the interval must hold; none asks nothing.
         level: Nominal coverage.
+
+    Returns:
+        The interval; NaN where none means anything: for fewer than `FEWEST_UNITS` units, for values without any spread
+        beyond rounding, and where the estimate does not lie between the ends, for then the resamples are no picture of it.
     """
     from scipy.special import ndtr, stdtrit  # a light tool's `--help` does without scipy
 
-    known = values[np.isfinite(values)]
-    if units < 2 or not len(known):
-        return Interval(float("nan"), float("nan"), units)
+    known, none = values[np.isfinite(values)], Interval(float("nan"), float("nan"), units)
+    if units < FEWEST_UNITS or not len(known) or is_constant(known):
+        return none
     reach = float(np.sqrt(units / (units - 1)) * -stdtrit(units - 1, (1 - level) / 2))
-    low, high = np.quantile(known, [ndtr(-reach), ndtr(reach)])
-    return Interval(float(low), float(high), units)
+    low, high = (float(end) for end in np.quantile(known, [ndtr(-reach), ndtr(reach)]))
+    return Interval(low, high, units) if estimate is None or low < estimate < high else none
 
 
 def observed(parts: Sequence[PartScores], measure: Measure) -> float:

@@ -66,13 +66,9 @@ def _run(words: list[str]) -> int:
         print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
         return 2
     errors = import_module("sdsiqa.errors")
-    import_module("sdsiqa.class_paths").include_current_folder()
     try:
         import_module("sdsiqa.threads").wait_asleep()
         if name in STAGES:
-            preflight = import_module("sdsiqa.preflight")
-            if not preflight.asks_for_help(rest):
-                preflight.check(rest)  # a typo is told before torch is imported
             import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
             training = import_module("sdsiqa.training")
             import_module("sdsiqa.quiet").quiet()  # after Lightning's own filters

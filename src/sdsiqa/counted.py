@@ -10,7 +10,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.logistic import Array, fit_curve
+from sdsiqa.correlation import EPS, ULPS, is_constant, pearson
+from sdsiqa.logistic import TOLERANCE, Array, direction, fit_curve
 
 Measure = Literal["srcc", "krcc", "plcc", "rmse", "plcc_fit"]
 Counts = NDArray[np.float64]
@@ -58,11 +59,16 @@ def _srcc(score: Array, quality: Array) -> Callable[[Counts], Array]:
 def _plcc(score: Array, quality: Array) -> Callable[[Counts], Array]:
     # centred and scaled first: sums of squares of values far from zero would lose their digits
     x, y = ((values - values.mean()) / (values.std() or 1.0) for values in (score, quality))
-    sums = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], -1)
 
     def judge(counts: Counts) -> Array:
-        n, sx, sy, xx, yy, xy = (counts @ sums).T
-        return np.asarray((n * xy - sx * sy) / np.sqrt((n * xx - sx * sx) * (n * yy - sy * sy)), np.float64)
+        n = counts.sum(1)
+        a, b = (x - (counts @ x / n)[:, None], y - (counts @ y / n)[:, None])
+        weighted = a * counts
+        top, aa = np.einsum("bn,bn->b", weighted, b), np.einsum("bn,bn->b", weighted, a)
+        bb = np.einsum("bn,bn->b", b * counts, b)
+        # a mean of equal values is off by the rounding of its sum, which leaves the squares of that instead of zero
+        level = n * np.square(ULPS * EPS * len(x) * max(np.abs(x).max(), np.abs(y).max()))
+        return np.where((aa <= level) | (bb <= level), np.nan, top / np.sqrt(aa * bb))
 
     return judge
 
@@ -99,24 +105,19 @@ def _krcc(score: Array, quality: Array) -> Callable[[Counts], Array]:
 
 
 def _plcc_fit(score: Array, quality: Array) -> Callable[[Counts], Array]:
-    start = fit_curve("logistic4", score, quality) if np.ptp(score) and np.ptp(quality) else None
+    start = fit_curve("logistic4", score, quality) if not (is_constant(score) or is_constant(quality)) else None
 
     def judge(counts: Counts) -> Array:
         return np.array([one(np.repeat(score, times), np.repeat(quality, times)) for times in counts.astype(np.int64)])
 
     def one(x: Array, y: Array) -> float:
-        if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
+        if len(x) < 3 or is_constant(x) or is_constant(y):
             return float("nan")
-        raw = _correlation(x, y)
+        raw = pearson(x, y)
         fit = fit_curve("logistic4", x, y, start)
-        return float(raw if fit.which == "raw" else np.copysign(_correlation(fit(x), y), raw))
+        return raw if fit.which == "raw" else direction(raw, len(x)) * abs(pearson(fit(x), y))
 
     return judge
-
-
-def _correlation(x: Array, y: Array) -> float:
-    a, b = x - x.mean(), y - y.mean()
-    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 MEASURES: Final[dict[str, Callable[[Array, Array], Callable[[Counts], Array]]]] = {
@@ -126,3 +127,15 @@ MEASURES: Final[dict[str, Callable[[Array, Array], Callable[[Counts], Array]]]] 
     "rmse": _rmse,
     "plcc_fit": _plcc_fit,
 }
+
+
+def rounding_of(measure: Measure, images: int) -> float:
+    """Say how far two values of a measure that are equal may lie apart, as a share of the larger.
+
+    Args:
+        measure: The measure. Sums of ranks and signs are exact; a fit ends where it gains no more than its tolerance.
+        images: How many were added up.
+    """
+    if measure == "plcc_fit":
+        return TOLERANCE
+    return ULPS * EPS * (1 if measure in ("srcc", "krcc") else images)

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sdsiqa.correlation import EPS, ULPS, is_constant
+
 Array = NDArray[np.float64]
 Kind = Literal["logistic4", "logistic5"]
 
@@ -126,7 +128,7 @@ def fit_curve(which: Kind, x: Array, y: Array, start: LogisticFit | None = None)
     curve = CURVES[which]
     center, scale = float(x.mean()), float(x.std())
     raw = LogisticFit("raw", (), False, float(np.sqrt(np.mean(np.square(x - y)))))
-    if not scale > 0 or not np.isfinite(scale):
+    if is_constant(x) or not scale > 0 or not np.isfinite(scale):
         return raw
     z = (x - center) / scale
     starts = _starts(which, z, y) if start is None or start.which != which else [_moved(start, center, scale)]
@@ -138,7 +140,7 @@ def fit_curve(which: Kind, x: Array, y: Array, start: LogisticFit | None = None)
     beta, cost, converged = min(trials, key=lambda trial: trial[1])
     if not converged and (more := _least_squares(which, z, y, beta, EVALUATIONS)) and more[1] <= cost:
         beta, cost, converged = more
-    if not np.ptp(curve(z, beta)):
+    if is_constant(curve(z, beta)):
         return raw
     parameters = tuple(float(value) for value in _unmoved(which, beta, center, scale))
     return LogisticFit(which, parameters, converged, float(np.sqrt(2 * cost / len(x))), _monotone(which, z, beta))
@@ -164,10 +166,21 @@ def _least_squares(which: Kind, z: Array, y: Array, start: Array, limit: int) ->
     return (found.x, float(found.cost), found.status > 0) if np.isfinite(found.x).all() else None
 
 
+def direction(correlation: float, n: int) -> float:
+    """Give the sign of a linear correlation: −1 if it is negative, else 1, also where it is zero but for rounding.
+
+    Args:
+        correlation: In [-1, 1].
+        n: Of how many images.
+    """
+    return -1.0 if correlation < -ULPS * EPS * n else 1.0
+
+
 def _starts(which: Kind, z: Array, y: Array) -> list[Array]:
     """Starts on z-scored scores, in the direction of the raw correlation."""
-    slope = float(z @ (y - y.mean())) / len(z)  # of the least-squares line, for z has unit variance
-    sign = -1.0 if slope < 0 else 1.0
+    apart = y - y.mean()
+    slope = float(z @ apart) / len(z)  # of the least-squares line, for z has unit variance
+    sign = direction(slope / float(np.abs(apart).max()), len(z))
     top, bottom = float(y.max()), float(y.min())
     if which == "logistic4":
         high, low = (top, bottom) if sign > 0 else (bottom, top)
@@ -203,4 +216,5 @@ def _monotone(which: Kind, z: Array, beta: Array) -> bool:
     points = np.append(ends, np.clip(middle, *ends))
     share = _share(steep * (points - middle))
     slope = height * steep * share * (1 - share) + tilt
-    return bool(np.all(slope >= 0) or np.all(slope <= 0))
+    level = TOLERANCE * np.abs(slope).max()  # a flat end comes out of the fit with a slope of either sign
+    return bool(np.all(slope >= -level) or np.all(slope <= level))

@@ -3,15 +3,11 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
-
-from sdsiqa.class_attributes import Attribute, check_attributes, is_flag
-
-_ATTRIBUTES = {"compares": Attribute(is_flag, "true or false", "True")}
 
 
 class QualityLoss(nn.Module, ABC):
@@ -21,10 +17,6 @@ class QualityLoss(nn.Module, ABC):
     """
 
     compares: ClassVar[bool] = False
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        check_attributes(cls, _ATTRIBUTES)
 
     @abstractmethod
     def forward(self, score: Tensor, quality: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdsiqa.logistic import Array, Kind, LogisticFit, fit_curve
+from sdsiqa.correlation import EPS, ULPS, midranks, pearson, spearman
+from sdsiqa.logistic import Array, Kind, LogisticFit, direction, fit_curve
 from sdsiqa.score_pairs import AgreementWarning, pair
 
 __all__ = [
@@ -41,7 +42,7 @@ def srcc(score: ArrayLike, quality: ArrayLike) -> float:
         A value in [-1, 1]; NaN with a warning for fewer than 3 images, constant or non-finite values.
     """
     x, y, fault = pair(score, quality)
-    return _nan(fault) if fault else _pearson(midranks(x), midranks(y))
+    return _nan(fault) if fault else spearman(x, y)
 
 
 def krcc(score: ArrayLike, quality: ArrayLike) -> float:
@@ -69,7 +70,7 @@ def plcc(score: ArrayLike, quality: ArrayLike) -> float:
         As `srcc`.
     """
     x, y, fault = pair(score, quality)
-    return _nan(fault) if fault else _pearson(x, y)
+    return _nan(fault) if fault else pearson(x, y)
 
 
 def rmse(score: ArrayLike, quality: ArrayLike) -> float:
@@ -108,9 +109,9 @@ def agreement(score: ArrayLike, quality: ArrayLike) -> dict[str, float]:
     if fit.which == "raw":
         _warn(NO_FIT.format(n=len(x)))
     return {
-        "srcc": _pearson(midranks(x), midranks(y)),
+        "srcc": spearman(x, y),
         "krcc": _kendall(x, y),
-        "plcc": _pearson(x, y),
+        "plcc": pearson(x, y),
         "rmse": _rms(x - y),
         "plcc_fit": _fitted_plcc(x, y, fit),
         "rmse_fit": fit.residual,
@@ -155,7 +156,8 @@ def outlier_ratio(predicted: ArrayLike, mos: ArrayLike, mos_std: ArrayLike) -> f
     if fault:
         return _nan(fault)
     known = np.isfinite(spread)
-    return float(np.mean(np.abs(x - y)[known] > 2 * spread[known])) if known.any() else float("nan")
+    rounding = ULPS * EPS * np.maximum(np.abs(x), np.abs(y))  # an error of two deviations does not exceed them
+    return float(np.mean((np.abs(x - y) - 2 * spread > rounding)[known])) if known.any() else float("nan")
 
 
 def fit_logistic4(score: ArrayLike, quality: ArrayLike, start: LogisticFit | None = None) -> LogisticFit:
@@ -186,17 +188,6 @@ def fit_logistic5(score: ArrayLike, quality: ArrayLike, start: LogisticFit | Non
     return _fit("logistic5", score, quality, start)
 
 
-def midranks(values: Array) -> Array:
-    """Rank values from 1, equal ones sharing the mean of their ranks.
-
-    Args:
-        values: `(n,)`, finite.
-    """
-    _, group, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[group], np.float64)
-
-
 def _fit(which: Kind, score: ArrayLike, quality: ArrayLike, start: LogisticFit | None) -> LogisticFit:
     x, y, fault = pair(score, quality)
     if fault:
@@ -223,16 +214,6 @@ def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def _pearson(x: Array, y: Array) -> float:
-    x, y = x - x.mean(), y - y.mean()
-    # dividing first keeps the squares of tiny deviations from vanishing
-    top_x, top_y = np.abs(x).max(), np.abs(y).max()
-    if not top_x or not top_y:
-        return float("nan")
-    x, y = x / top_x, y / top_y
-    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
-
-
 def _kendall(x: Array, y: Array) -> float:
     from scipy.stats import kendalltau  # a second of imports that light tools do without
 
@@ -240,5 +221,5 @@ def _kendall(x: Array, y: Array) -> float:
 
 
 def _fitted_plcc(x: Array, y: Array, fit: LogisticFit) -> float:
-    raw = _pearson(x, y)
-    return raw if fit.which == "raw" else float(np.copysign(_pearson(fit(x), y), raw))
+    raw = pearson(x, y)
+    return raw if fit.which == "raw" else direction(raw, len(x)) * abs(pearson(fit(x), y))

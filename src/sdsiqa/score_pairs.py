@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sdsiqa.correlation import EPS, ULPS, is_constant
 from sdsiqa.logistic import Array
 
 FEWEST = 3
@@ -21,6 +22,8 @@ def pair(score: ArrayLike, quality: ArrayLike, constant: bool = True) -> tuple[A
         quality: Labels, `(n,)`.
         constant: Whether constant values are a fault, as they are for a correlation.
 
+    Scores of a collapsed network differ in the last digits of float32, by batch and processor: they are constant, too.
+
     Returns:
         Both as float64, and the fault for a person to read: empty if there is none.
 
@@ -36,6 +39,13 @@ def pair(score: ArrayLike, quality: ArrayLike, constant: bool = True) -> tuple[A
         bad = len(values) - int(np.isfinite(values).sum())
         if bad:
             return x, y, f"{bad} of {len(values)} {name} are NaN or infinite; look for a diverged training"
-        if constant and not np.ptp(values):
+        if constant and is_constant(values, _ulps(values)):
             return x, y, f"all {len(values)} {name} are {float(values[0])!r}; constant {name} have no correlation"
     return x, y, ""
+
+
+def _ulps(values: Array) -> float:
+    """Units in the last place of float64 that rounding leaves: those of float32 for values that float32 holds exactly."""
+    with np.errstate(over="ignore"):
+        single = bool((values.astype(np.float32) == values).all())
+    return ULPS * float(np.finfo(np.float32).eps) / EPS if single else ULPS

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdsiqa import metrics
-from sdsiqa.bootstrap import RESAMPLES, PartScores, bootstrap, interval, observed
-from sdsiqa.counted import Measure
+from sdsiqa.bootstrap import FEWEST_UNITS, RESAMPLES, PartScores, bootstrap, interval, observed
+from sdsiqa.correlation import is_perfect, pearson, rounding
+from sdsiqa.counted import Measure, rounding_of
 from sdsiqa.logistic import Array
 from sdsiqa.score_pairs import AgreementWarning, pair
 
@@ -56,7 +57,8 @@ def paired_bootstrap(
 
     Returns:
         The mean difference on the images as they are, its interval, and `p = 2 min(share ≤ 0, share ≥ 0)` with one
-        resample added to each share, so that no finite number of resamples gives 0.
+        resample added to each share, so that no finite number of resamples gives 0. Differences of rounding alone are 0.
+        NaN with an `AgreementWarning` for fewer than `FEWEST_UNITS` units, whose resamples say nothing of chance.
 
     Raises:
         ValueError: The two do not pair.
@@ -64,11 +66,17 @@ def paired_bootstrap(
     if [len(part.score) for part in a] != [len(part.score) for part in b]:
         raise ValueError("the two methods have different numbers of images; compare them on the same ones")
     (first, units), (second, _) = (bootstrap(parts, measure, resamples, seed) for parts in (a, b))
-    moved = first - second
-    known, spread = moved[np.isfinite(moved)], interval(moved, units)
-    rarer = min(int((known <= 0).sum()), int((known >= 0).sum()))
-    p = min(1.0, 2 * (rarer + 1) / (len(known) + 1)) if len(known) else NAN
-    return Comparison(observed(a, measure) - observed(b, measure), spread.low, spread.high, p, "paired bootstrap")
+    both, difference = np.isfinite(first - second), observed(a, measure) - observed(b, measure)
+    first, second = first[both], second[both]
+    moved, name = first - second, "paired bootstrap"
+    if units < FEWEST_UNITS and len(moved):
+        cause = f"{units} contents or images are too few for a paired bootstrap; give at least {FEWEST_UNITS}"
+        return Comparison(difference, NAN, NAN, _nan(cause), name)
+    level = rounding_of(measure, max(len(part.score) for part in a)) * np.maximum(np.abs(first), np.abs(second))
+    moved[np.abs(moved) <= level] = 0  # methods that agree but for rounding are equal, whatever its sign
+    spread, rarer = interval(moved, units, difference), min(int((moved <= 0).sum()), int((moved >= 0).sum()))
+    p = min(1.0, 2 * (rarer + 1) / (len(moved) + 1)) if len(moved) else NAN
+    return Comparison(difference, spread.low, spread.high, p, name)
 
 
 def meng_rosenthal_rubin(score_a: ArrayLike, score_b: ArrayLike, quality: ArrayLike) -> Comparison:
@@ -85,9 +93,9 @@ def meng_rosenthal_rubin(score_a: ArrayLike, score_b: ArrayLike, quality: ArrayL
     """
     a, b, both = metrics.srcc(score_a, quality), metrics.srcc(score_b, quality), metrics.srcc(score_a, score_b)
     n, name, difference = len(np.asarray(quality)), "Meng-Rosenthal-Rubin", a - b
-    if both == 1 and not difference:
+    if both > 0 and is_perfect(both):
         return Comparison(difference, NAN, NAN, 1.0, name)
-    if n < 4 or max(abs(a), abs(b)) >= 1:
+    if n < 4 or is_perfect(a) or is_perfect(b):
         return Comparison(difference, NAN, NAN, _nan("a perfect correlation, or three images, have no standard error"), name)
     square = (a * a + b * b) / 2
     f = min(1.0, (1 - both) / (2 * (1 - square)))
@@ -96,48 +104,55 @@ def meng_rosenthal_rubin(score_a: ArrayLike, score_b: ArrayLike, quality: ArrayL
     return Comparison(difference, NAN, NAN, _two_sided_normal(float(z)), name)
 
 
-def pitman_morgan(error_a: ArrayLike, error_b: ArrayLike) -> Comparison:
+def pitman_morgan(error_a: ArrayLike, error_b: ArrayLike, noise: float = 0.0) -> Comparison:
     """Compare the spread of two methods' errors on the same images [Pitman 1939, Morgan 1939].
 
     Args:
         error_a: Errors of the first method, `(n,)`, such as the residuals of its logistic fit.
         error_b: Errors of the second on the same images, `(n,)`.
+        noise: How far each error may be off by the way it was computed, in its unit, beside the rounding of float64.
 
     Returns:
-        The difference of the two standard deviations (negative: the first errs less), without an interval. Equal errors
-        give `p = 1`; NaN with an `AgreementWarning` for errors that are NaN or fewer than three.
+        The difference of the two standard deviations (negative: the first errs less), without an interval. Errors that are
+        equal or opposite but for a constant give `p = 1`; NaN with an `AgreementWarning` for errors that are NaN, fewer
+        than three, or a multiple of each other: then the test knows no chance.
     """
     a, b, fault = pair(error_a, error_b, constant=False)
     name = "Pitman-Morgan"
     if fault:
         return Comparison(NAN, NAN, NAN, _nan(fault.replace("scores", "errors").replace("qualities", "errors")), name)
     difference, total, apart = float(a.std(ddof=1) - b.std(ddof=1)), a + b, a - b
-    if not np.ptp(apart) or not np.ptp(total):
+    noise, spreads = rounding(a, b) + 2 * noise, (float(total.std()), float(apart.std()))
+    if min(spreads) <= 2 * noise:
         return Comparison(difference, NAN, NAN, 1.0, name)  # equal, or opposite: the spreads are the same
-    r = metrics.plcc(total, apart)
-    if abs(r) >= 1:
+    r = pearson(total, apart)
+    if is_perfect(r, len(a), noise / min(spreads)):
         return Comparison(difference, NAN, NAN, _nan("one method's errors are a multiple of the other's"), name)
     return Comparison(difference, NAN, NAN, _two_sided_t(r * np.sqrt((len(a) - 2) / (1 - r * r)), len(a) - 2), name)
 
 
-def corrected_t(values: ArrayLike, test_per_train: float = TEST_PER_TRAIN) -> Comparison:
+def corrected_t(values: ArrayLike, test_per_train: float = TEST_PER_TRAIN, noise: float = 0.0) -> Comparison:
     """Test a mean over splits whose training parts overlap: the corrected resampled t [Nadeau and Bengio, 2003].
 
     Args:
         values: One per split, `(K,)`: differences between two methods, or a measure of one whose interval is wanted.
         test_per_train: Test images per training image; it makes up for the overlap, without which the test is too sure.
+        noise: How far each value may be off by the way it was computed: a difference of two measures by the rounding of
+            both, which is large beside a small difference.
 
     Returns:
         The mean, its 95 % interval, and the probability of a mean so far from zero. One split has no interval, and splits
-        without any spread have no test: NaN, with an `AgreementWarning` where that is not for the lack of splits.
+        without any spread beyond rounding have neither interval nor test: `p` is 1 if all are zero, else NaN with an
+        `AgreementWarning`.
     """
     x = np.asarray(values, np.float64)
     mean, k, name = (float(x.mean()) if len(x) else NAN), len(x), "corrected resampled t"
     if k < 2 or not np.isfinite(x).all():
         return Comparison(mean, NAN, NAN, NAN, name)
+    noise += rounding(x)
+    if np.ptp(x) <= 2 * noise:
+        return Comparison(mean, NAN, NAN, _nan(f"all {k} splits give {mean!r}") if abs(mean) > noise else 1.0, name)
     error = float(np.sqrt((1 / k + test_per_train) * x.var(ddof=1)))
-    if not error:
-        return Comparison(mean, mean, mean, _nan(f"all {k} splits give {mean!r}") if mean else 1.0, name)
     reach = error * float(_quantile_t(0.975, k - 1))
     return Comparison(mean, mean - reach, mean + reach, _two_sided_t(mean / error, k - 1), name)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sdsiqa.report.evidence import SIGNIFICANT, Difference, Evidence
-from sdsiqa.report.layout import Table, number, signed, span
+from sdsiqa.report.layout import Table, about_dashes, number, signed, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
 from sdsiqa.report.summary import runs_of, warnings_of
@@ -59,6 +59,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
         f"Holm's correction for {sum(p == p for _, p in against.values())} comparisons.",
         "95 % of images: paired bootstrap, how far the choice of test images alone moves the difference; 95 % of splits: by the "
         "corrected resampled t, which also counts training on other images.",
+        *about_dashes(*(end for found, _ in against.values() for end in (found.verdict.low, found.images.low))),
     ]
     if any(1 < len(difference.splits) <= FEW_SPLITS for difference, _ in against.values()):
         notes.append("So few splits leave one or two degrees of freedom: hardly any difference can be told from noise.")

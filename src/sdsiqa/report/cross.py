@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sdsiqa.report.evidence import Evidence
-from sdsiqa.report.layout import Table, number, span
+from sdsiqa.report.layout import Table, about_dashes, number, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Result, by_label
 
@@ -21,6 +21,7 @@ def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
     if not any(result.is_cross for result in results):
         return None
     marks, rows, cells = Marks(), [], []
+    low_ends: list[float] = []
     pairs = {(result.label, result.trained_on) for result in results if result.is_cross}
     results = [result for result in results if (result.label, result.trained_on) in pairs]
     groups = sorted({result.group for result in results})
@@ -34,7 +35,8 @@ def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
                     continue
                 spread = evidence.spread(own, "srcc")
                 note = marks.add(next((fault for run in own if (fault := evidence.fault(run))), ""))
-                text = f"{number(spread.mean)}{note} {span(spread.low, spread.high, 2)}".strip()
+                text = f"{number(spread.mean)}{note} {span(spread.low, spread.high)}"
+                low_ends.append(spread.low)
                 line.append(text if own[0].is_cross else f"({text})")
                 facts = {"method": label, "trained_on": trained_on, "tested_on": group, "runs": len(own)}
                 rows.append({**facts, "is_own": not own[0].is_cross, "srcc": spread.mean, "low": spread.low, "high": spread.high})
@@ -43,6 +45,7 @@ def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
         *marks.notes,
         "Mean SRCC over the training splits; on a benchmark never seen in training, the 95 % interval is a bootstrap of its "
         "images (or contents). In brackets: the method's own test part, which is no cross-dataset test.",
+        *about_dashes(*low_ends),
     ]
     heads = ["method", "trained on", *groups]
     return Table("cross", "SRCC across benchmarks", heads, cells, notes, frame=pd.DataFrame(rows), texts=2)

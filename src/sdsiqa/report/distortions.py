@@ -8,7 +8,7 @@ import pandas as pd
 
 from sdsiqa.counted import Measure
 from sdsiqa.report.evidence import Evidence
-from sdsiqa.report.layout import Table, number, span
+from sdsiqa.report.layout import Table, about_dashes, number, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Result, by_group, by_label, stem, title
 
@@ -51,6 +51,7 @@ def split_by(results: Sequence[Result], kind: Kind) -> dict[str, list[Result]]:
 
 def _table(group: str, kind: Kind, parts: Mapping[str, Sequence[Result]], measure: Measure, evidence: Evidence) -> Table:
     marks, rows, cells = Marks(), [], []
+    low_ends: list[float] = []
     labels = list(by_label([result for some in parts.values() for result in some]))
     for name, some in parts.items():
         images = sorted({len(result.table) for result in some})
@@ -59,7 +60,8 @@ def _table(group: str, kind: Kind, parts: Mapping[str, Sequence[Result]], measur
         for label, own in by_label(some).items():
             mean, ends = evidence.quick_mean(own, measure), evidence.images(own, measure)
             note = "".join(marks.add(f"{evidence.fault(run)} ({name})") for run in own[:1] if mean != mean)
-            line.append(f"{number(mean)}{note} {span(ends.low, ends.high, 2)}".strip())
+            low_ends.append(ends.low)
+            line.append(f"{number(mean)}{note} {span(ends.low, ends.high)}")
             facts = {"method": label, kind: name, "images": counted, "runs": len(own), "contents": ends.units}
             rows.append({**facts, "mean": mean, "low": ends.low, "high": ends.high})
         cells.append(line)
@@ -68,6 +70,7 @@ def _table(group: str, kind: Kind, parts: Mapping[str, Sequence[Result]], measur
         *marks.notes,
         f"{MEASURES[measure]} inside one {kind} per split, then the mean over splits. 95 %: bootstrap of the "
         "contents (or images) of all splits together. Few images make wide intervals: look at them before ranking methods.",
+        *about_dashes(*low_ends),
     ]
     name = f"{kind}-{measure}-{stem(group)}"
     heading = f"{MEASURES[measure]} per {kind}: {title(first.benchmark)}, {group}"

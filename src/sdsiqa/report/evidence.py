@@ -10,7 +10,8 @@ import pandas as pd
 
 from sdsiqa import metrics
 from sdsiqa.bootstrap import RESAMPLES, Interval, PartScores, bootstrap, interval, observed
-from sdsiqa.counted import Measure
+from sdsiqa.correlation import is_constant
+from sdsiqa.counted import Measure, rounding_of
 from sdsiqa.logistic import Array
 from sdsiqa.metrics import AgreementWarning
 from sdsiqa.report.result import Result, by_split
@@ -142,7 +143,8 @@ class Evidence:
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AgreementWarning)  # `fault` has the reason
-            return interval(*bootstrap([_part(run) for run in results], measure, self.resamples, self.seed))
+            parts = [_part(run) for run in results]
+            return interval(*bootstrap(parts, measure, self.resamples, self.seed), observed(parts, measure))
 
     def difference(self, a: Sequence[Result], b: Sequence[Result], measure: Measure = "srcc") -> Difference | None:
         """Compare two methods of one group on the splits that both have; None if there is none.
@@ -178,9 +180,12 @@ class Evidence:
         if len(splits) > 1 and results[0].part != "all":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AgreementWarning)
-                found = corrected_t(values, float(np.mean([run.test_per_train for run in results])))
-            # of so few values Student's interval may pass the ends of the scale, where no mean can lie
-            ends, how = Interval(max(found.low, LOWEST[measure]), min(found.high, HIGHEST[measure]), 0), "corrected t"
+                ratio = float(np.mean([run.test_per_train for run in results]))
+                found = corrected_t(values, ratio, _rounding(results, measure, values))
+            # of so few values Student's interval may pass the ends of the scale, where no mean can lie; past both it says nothing
+            is_whole = found.low <= LOWEST[measure] and found.high >= HIGHEST[measure]
+            low, high = (NAN, NAN) if is_whole else (max(found.low, LOWEST[measure]), min(found.high, HIGHEST[measure]))
+            ends, how = Interval(low, high, 0), "corrected t"
         else:
             ends, how = self.images(results, measure), "bootstrap"
         return Spread(float(values.mean()), sd, float(np.median(values)), ends.low, ends.high, how, len(splits), ends.units)
@@ -200,13 +205,12 @@ class Evidence:
             )
             if len(common) == 1 or a[0].part == "all":
                 return Difference(images, images, common)
-            apart = [
-                np.mean([self.figures(run)[measure] for run in first[split]])
-                - np.mean([self.figures(run)[measure] for run in second[split]])
-                for split in common
-            ]
+            means = np.array(
+                [[np.mean([self.figures(run)[measure] for run in some[split]]) for split in common] for some in (first, second)]
+            )
             ratio = float(np.mean([run.test_per_train for split in common for run in first[split]]))
-            return Difference(corrected_t(apart, ratio), images, common)
+            noise = 2 * _rounding([*a, *b], measure, means)
+            return Difference(corrected_t(means[0] - means[1], ratio, noise), images, common)
 
 
 def figures_of(table: pd.DataFrame) -> tuple[dict[str, float], str]:
@@ -222,7 +226,7 @@ def figures_of(table: pd.DataFrame) -> tuple[dict[str, float], str]:
         fit; empty otherwise.
     """
     score, quality, mos = (table[name].to_numpy(np.float64) for name in ("score", "quality", "mos"))
-    slope = float(np.polyfit(quality, mos, 1)[0]) if len(table) > 1 and np.ptp(quality) else NAN
+    slope = float(np.polyfit(quality, mos, 1)[0]) if len(table) > 1 and not is_constant(quality) else NAN
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         values = metrics.agreement(score, quality)
@@ -234,6 +238,11 @@ def figures_of(table: pd.DataFrame) -> tuple[dict[str, float], str]:
             values["outliers"] = metrics.outlier_ratio(fit(score), mos, table["mos_std"])
     reasons = dict.fromkeys(str(warning.message) for warning in caught if issubclass(warning.category, AgreementWarning))
     return values, "; ".join(reasons)
+
+
+def _rounding(results: Sequence[Result], measure: Measure, values: Array) -> float:
+    """Say how far values of a measure may be off by rounding."""
+    return rounding_of(measure, max(len(run.table) for run in results)) * float(np.abs(values).max())
 
 
 def _part(result: Result) -> PartScores:

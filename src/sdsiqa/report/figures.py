@@ -10,6 +10,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.correlation import is_constant
 from sdsiqa.images import write_bytes
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
@@ -104,7 +105,7 @@ def predicted_mos(result: Result) -> "np.ndarray[tuple[int], np.dtype[np.float64
         result: One result.
     """
     quality, mos, score = (result.table[name].to_numpy(np.float64) for name in ("quality", "mos", "score"))
-    if not np.ptp(quality):
+    if is_constant(quality):
         return score
     slope, offset = np.polyfit(quality, mos, 1)
     return np.asarray(slope * score + offset)

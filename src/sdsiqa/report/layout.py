@@ -7,6 +7,8 @@ from typing import Final
 
 import pandas as pd
 
+from sdsiqa.bootstrap import FEWEST_UNITS
+
 MARKDOWN: Final = {"|": r"\|", "*": r"\*", "`": r"\`", "<": "&lt;", "&": "&amp;"}
 """Signs that Markdown, or the HTML in it, reads as markup inside a word."""
 
@@ -37,6 +39,12 @@ LATEX: Final = {
     "\u202f": r"\,",
 }
 """Signs that LaTeX reads as commands, or that its classic fonts lack."""
+
+
+NO_INTERVAL: Final = (
+    f"– in place of an interval: there is none of fewer than {FEWEST_UNITS} contents or images, of values that do not vary, or "
+    "where two splits leave every value possible."
+)
 
 
 @dataclass(frozen=True)
@@ -200,14 +208,23 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def span(low: float, high: float, digits: int = 3) -> str:
-    """Write an interval; blank if there is none.
+    """Write an interval; a dash if there is none, which `NO_INTERVAL` explains below the table.
 
     Args:
         low: Its lower end.
         high: Its upper end.
         digits: After the point.
     """
-    return "" if low != low or high != high else f"[{number(low, digits)}, {number(high, digits)}]"
+    return "–" if low != low or high != high else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def about_dashes(*ends: float) -> list[str]:
+    """Give the note on dashes if one of some intervals is none.
+
+    Args:
+        ends: An end of each.
+    """
+    return [NO_INTERVAL] if any(end != end for end in ends) else []
 
 
 def _escape(text: str) -> str:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from sdsiqa import metrics
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.correlation import is_constant
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
 from sdsiqa.report.layout import Table, html_table
@@ -137,7 +138,8 @@ def _errors(name: str, some: pd.DataFrame, results: Sequence[Result]) -> list[fl
 
 def _columns(name: str, some: pd.DataFrame) -> dict[str, Any]:
     kinds = sorted(some["distortion"].unique())
-    slope, offset = np.polyfit(some["quality"], some["mos"], 1) if np.ptp(some["quality"]) else (1.0, 0.0)
+    quality, mos = (some[name].to_numpy(np.float64) for name in ("quality", "mos"))
+    slope, offset = (1.0, 0.0) if is_constant(quality) else np.polyfit(quality, mos, 1)
     has_contents = bool((some["content"] != some["image"].str.rsplit("/", n=1).str[-1]).any())
     return {
         "opinion": BENCHMARKS[name].opinion if name in BENCHMARKS else "MOS",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sdsiqa import metrics
-from sdsiqa.logistic import Array
+from sdsiqa.logistic import TOLERANCE, Array
 from sdsiqa.metrics import AgreementWarning
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.layout import Table, number, signed
@@ -60,7 +60,9 @@ def _table(group: str, base: str, pairs: Sequence[tuple[str, Result, Result]], e
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AgreementWarning)  # NaN stands in the table; the main one has the reason
             closed = meng_rosenthal_rubin(score_a, score_b, run.table["quality"])
-            errors = pitman_morgan(residuals(run), residuals(other))
+            left, right = residuals(run), residuals(other)
+            # a fit ends where it gains no more than its tolerance of the squared error: residuals are known no better
+            errors = pitman_morgan(left, right, float(np.sqrt(TOLERANCE) * max(left.std(), right.std())))
         facts = {"method": label, "baseline": base, "split": run.split, "seed": run.seed, "images": len(run.table)}
         found = {"srcc_difference": closed.difference, "bootstrap": drawn.verdict.p if drawn else float("nan")}
         rows.append({**facts, **found, "meng": closed.p, "error_difference": errors.difference, "pitman": errors.p})

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sdsiqa.report.evidence import Evidence
-from sdsiqa.report.layout import Table, number, span
+from sdsiqa.report.layout import Table, about_dashes, number, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Result, by_label, stem
+from sdsiqa.report.summary import is_turned
 
 COLUMNS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_fit": "PLCC (logistic 4)", "krcc": "KRCC", "rmse": "RMSE (quality 0 to 1)"}
 
@@ -40,7 +41,7 @@ def _table(group: str, label: str, trained_on: str, results: list[Result], evide
         interval = {"srcc_low": srcc.low, "srcc_high": srcc.high}
         rows.append({**facts, **where, "n": len(result.table), **figures, **interval, "minutes": result.minutes})
         mark = marks.add(evidence.fault(result))
-        if srcc.high < 0:
+        if is_turned(srcc):
             mark += marks.add("scores fall while quality rises: is their direction turned over?")
         cells.append(
             [
@@ -65,6 +66,7 @@ def _table(group: str, label: str, trained_on: str, results: list[Result], evide
         "RMSE and PLCC are of scores against quality in [0, 1]; both are raw unless it says logistic. 95 %: bootstrap over "
         + ("contents" if _has_contents(results[0]) else "images")
         + ".",
+        *about_dashes(*frame["srcc_low"]),
     ]
     return Table(
         f"runs-{stem(group)}-{stem(label)}" + (f"-from-{trained_on}" if trained else ""),

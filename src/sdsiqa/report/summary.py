@@ -8,7 +8,7 @@ import pandas as pd
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.report.evidence import FEW, Difference, Evidence, Spread
-from sdsiqa.report.layout import Table, number, signed, span
+from sdsiqa.report.layout import Table, about_dashes, number, signed, span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
 from sdsiqa.report.verdicts import find_baseline, mark, verdicts
@@ -94,6 +94,8 @@ def _table(
     cells += [[label_of(*blank.variant), "–" + marks.add(blank.reason), *["–"] * (len(heads) - 2)] for blank in absent]
     proxy = "labels are a proxy, not human opinion" if first.benchmark == "demo" else ""
     notes = [*marks.notes, *([f"{title(first.benchmark)}: {proxy}."] if proxy else []), *_legend(spreads, base, against)]
+    verdicts_low = [found.low for found in (some.verdict for some, _ in against.values()) if found.difference == found.difference]
+    notes += about_dashes(*(spread.low for both in spreads.values() for spread in both.values()), *verdicts_low)
     strong = _best(spreads, everywhere, labels, 2, 5 if base is None else 6)
     return Table(f"benchmark-{stem(group)}", f"{title(first.benchmark)}, {group}", heads, cells, notes,
                  strong, pd.DataFrame(rows), texts=2)  # fmt: skip
@@ -116,12 +118,21 @@ def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], e
         text += marks.add(f"split {', '.join(missing)} missing: its mean does not compare with those over more splits")
     if len({len([run for run in results if run.split == split]) for split in {run.split for run in results}}) > 1:
         text += marks.add("unequal numbers of seeds per split")
-    if srcc.high < 0:
+    if is_turned(srcc):
         text += marks.add("scores fall while quality rises: is their direction turned over?")
     chosen = sorted({run.chosen_by for run in results if run.chosen_by})
     if len(chosen) > 1:
         text += marks.add(f"epochs were chosen in different ways: {', '.join(chosen)}")
     return text
+
+
+def is_turned(srcc: Spread) -> bool:
+    """Say whether scores fall while quality rises; without an interval the mean alone decides.
+
+    Args:
+        srcc: The SRCC of one method in one group.
+    """
+    return (srcc.mean if srcc.high != srcc.high else srcc.high) < 0
 
 
 def mean_of(spread: Spread) -> str:
@@ -159,6 +170,8 @@ def _verdict(is_baseline: bool, difference: Difference | None, p: float) -> str:
     if difference is None:
         return "no common split"
     found = difference.verdict
+    if found.difference != found.difference:
+        return "NaN"
     return f"{signed(found.difference)} {span(found.low, found.high)} {mark(found.difference, p)}".strip()
 
 
@@ -189,7 +202,7 @@ def _legend(
     ]
     if any(spread.how == "corrected t" for spread in found):
         lines.append("95 % over several splits: of the mean, by the corrected resampled t.")
-    drawn = [spread.units for spread in found if spread.how == "bootstrap"]
+    drawn = [spread.units for spread in found if spread.how == "bootstrap" and spread.low == spread.low]
     if drawn:
         few = f"; {min(drawn)} units are few, and such intervals too narrow" if min(drawn) < FEW else ""
         lines.append(f"95 % on one split: bootstrap of contents, or of images where each is its own{few}.")
