@@ -38,7 +38,7 @@ def fill(agreement: Agreement, n: int, rank: int = 0, world: int = 1, batch: int
 def work(rank: int, folder: str) -> None:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     store = dist.FileStore(f"{folder}/store", 3)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=3, timeout=timedelta(seconds=120))
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=3, timeout=timedelta(minutes=10))
     pair = dist.new_group([0, 1])
     for world, n, group in ((3, IMAGES, None), (2, ODD, pair)):
         if rank >= world:

@@ -72,9 +72,8 @@ def starts(cell: Cell) -> list[str]:
 
 
 def wait_for(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 120
+    """Wait as long as a loaded machine takes; the test's own limit ends it."""
     while not what():
-        assert time.monotonic() < deadline, "nothing happened for two minutes"
         time.sleep(0.05)
 
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import time
 from pathlib import Path
 
 import cv2
@@ -124,9 +123,7 @@ def test_fifty_runs_of_two_thousand_images_stay_small(tmp_path: Path) -> None:
     for split in range(10):
         for ablation in ("full", "no_gate", "image_only", "saliency_only", "no_guidance"):
             make_run(tmp_path, "livec", ablation=ablation, split=split, contents=10_000)
-    start = time.process_time()
     results = read_results([tmp_path])
     assert {len(result.table) for result in results} == {2000}
     text = page(results, Evidence(2), [], ImageFinder(results))
     assert len(text) < 6e6
-    assert time.process_time() - start < 30

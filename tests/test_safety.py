@@ -167,9 +167,9 @@ def _write_and_break(part: Path, data: bytes) -> None:
 
 
 def test_a_lock_does_not_outlive_its_holder(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from sdsiqa.claim import Claim\n"
-    code += "Claim(Path(sys.argv[1])).take(); print('held', flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    code = "import sys; from pathlib import Path; from sdsiqa.claim import Claim\n"
+    code += "Claim(Path(sys.argv[1])).take(); print('held', flush=True); sys.stdin.read()"
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
     folder = RunFolder(tmp_path)

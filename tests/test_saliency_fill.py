@@ -208,14 +208,12 @@ def test_a_killed_fill_leaves_whole_maps_and_no_workers_and_goes_on(tmp_path: Pa
         start_new_session=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
-    deadline = time.monotonic() + 60
-    while len(list(out.glob("*.png"))) < 8 and time.monotonic() < deadline:
+    while len(list(out.glob("*.png"))) < 8 and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while running(process.pid) and time.monotonic() < deadline:
+    while running(process.pid):  # left-over workers would keep this until the test's own limit
         time.sleep(0.05)
-    assert running(process.pid) == []
     kept = {path: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert 8 <= len(kept) < 60
     assert fill(SDSP(), root, out) == 0
