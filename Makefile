@@ -15,7 +15,7 @@ JOBS ?= 2
 RUNS ?=
 TO ?=
 
-.PHONY: help install demo test test-browser test-distributed test-faults test-cluster
+.PHONY: help install demo test test-portable test-browser test-distributed test-faults test-cluster
 .PHONY: check format bench bench-gpu methods keep image clean
 
 help:  ## List the targets
@@ -42,6 +42,9 @@ demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; S
 # several processes of one thread each; more of them gain little, since the longest tests are whole runs
 test: install  ## Run the tests, offline; JOBS=4 for more processes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-portable: install  ## Run the numerical tests on every kernel of BLAS and PyTorch that this processor can run (five minutes)
+	@$(BIN)/python -m tools.portable $(ARGS)
 
 # Playwright comes without a browser of its own: it drives the system's
 test-browser: install  ## Open the report's page in Chromium; installs what is missing

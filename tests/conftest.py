@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from numerical import is_numerical
+
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ["WANDB_SILENT"] = "true"
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -23,6 +25,13 @@ def _refuse(self: socket.socket, address: Any) -> None:
 
 
 socket.socket.connect = _refuse  # type: ignore[method-assign]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the numerical tests; `make test-portable` runs them on other kernels."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_numerical(item):
+            item.add_marker(pytest.mark.numerical)
 
 
 @pytest.fixture(autouse=True)
