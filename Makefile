@@ -11,6 +11,8 @@ GPUS ?=
 ARGS ?=
 TRAIN := $(patsubst configs/train/%.yaml,train-%,$(wildcard configs/train/*.yaml))
 SPLITS ?= 0
+# seconds between two lines that say how far the installation is
+EVERY ?= 15
 JOBS ?= 2
 RUNS ?=
 TO ?=
@@ -28,7 +30,14 @@ install: $(VENV)/.installed  ## Install into .venv; does nothing the second time
 # torch and torchvision must come from one build: the constraints name both exactly, and their import is tried
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev]'
+	@echo 'installing into $(VENV): about 6.5 GB, five minutes on two idle cores and a fast line' >&2
+	@$(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev]' & pip=$$!; \
+	trap 'kill $$pip' INT TERM; start=$$SECONDS; \
+	while kill -0 $$pip 2> /dev/null; do \
+	  for wait in {1..$(EVERY)}; do sleep 1; kill -0 $$pip 2> /dev/null || break 2; done; \
+	  echo "  $$(du -sm $(VENV) 2> /dev/null | cut -f1) of about 6500 MB after $$((SECONDS - start)) s" >&2; \
+	done; wait $$pip
+	@echo 'trying the import of torch, the slowest of all' >&2
 	@$(BIN)/python -W ignore -c 'import torch, torchvision, timm, lightning' || { \
 	  echo 'torch and torchvision do not fit together: remove $(VENV) and run make install again' >&2; exit 1; }
 	@touch $@

@@ -211,7 +211,7 @@ def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: P
 def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     here = {"PATH": "/bin", "MKL_NUM_THREADS": "1"}
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # one number for all: torch takes MKL's over OpenMP's
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # one number for all: torch takes MKL's over OpenMP's
     for given, kept in (({}, "8"), ({"OMP_NUM_THREADS": "1"}, "1"), ({"MKL_NUM_THREADS": "3", "OMP_NUM_THREADS": "64"}, "3")):
         (alone,) = environments(None, 0, {"PATH": "/bin", **given})
         assert alone == {"PATH": "/bin", **dict.fromkeys(names, kept)}

@@ -5,26 +5,31 @@ import sys
 
 import pytest
 
-from sdsiqa.threads import OWN, wait_asleep
+from sdsiqa import threads
+from sdsiqa.threads import POOL, WAITING, share_cores
 
 
-def test_threads_sleep_by_default() -> None:
+@pytest.mark.parametrize(("machine", "pool"), [("x86_64", {"OPENBLAS_NUM_THREADS": "1"}), ("aarch64", {})])
+def test_threads_sleep_and_torch_has_the_only_pool(monkeypatch: pytest.MonkeyPatch, machine: str, pool: dict[str, str]) -> None:
+    monkeypatch.setattr(threads.platform, "machine", lambda: machine)
     environment: dict[str, str] = {}
-    wait_asleep(environment)
-    assert environment == {"OMP_WAIT_POLICY": "passive"}
+    share_cores(environment)
+    assert environment == {"OMP_WAIT_POLICY": "passive", **pool}
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", [*WAITING, *POOL])
 def test_a_users_own_setting_wins(name: str) -> None:
-    environment = {name: "1"}
-    wait_asleep(environment)
-    assert environment == {name: "1"}
+    environment = {name: "2"}
+    share_cores(environment)
+    assert environment[name] == "2"
+    decided = WAITING if name in WAITING else POOL
+    assert [other for other in decided if other in environment] == [name]
 
 
 def test_the_library_that_torch_loads_reads_it() -> None:
     # OMP_DISPLAY_ENV lets the library itself say what it has understood, when it is loaded
     code = (
-        "import os; os.environ['OMP_DISPLAY_ENV'] = 'true'; from sdsiqa.threads import wait_asleep; wait_asleep(); import torch"
+        "import os; os.environ['OMP_DISPLAY_ENV'] = 'true'; from sdsiqa.threads import share_cores; share_cores(); import torch"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)},

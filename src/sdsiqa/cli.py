@@ -67,7 +67,7 @@ def _run(words: list[str]) -> int:
         return 2
     errors = import_module("sdsiqa.errors")
     try:
-        import_module("sdsiqa.threads").wait_asleep()
+        import_module("sdsiqa.threads").share_cores()
         if name in STAGES:
             import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
             training = import_module("sdsiqa.training")

@@ -24,7 +24,7 @@ from sdsiqa.grid_board import Board
 from sdsiqa.interruption import STATUS, note, received
 from sdsiqa.planning import plan
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(args: list[str] | None = None) -> int:
