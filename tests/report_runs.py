@@ -38,10 +38,10 @@ def labels(benchmark: str, contents: int = 20, levels: int = 4) -> pd.DataFrame:
     return table.assign(reference="", split="", mos_std=5.0 if benchmark == "live" else np.nan, training_only=False)
 
 
-def draw_images(benchmark: str, root: Path) -> Path:
+def draw_images(benchmark: str, root: Path, height: int = 60, width: int = 80) -> Path:
     """Draw the images of a table, small, where a report looks for them."""
     for number, image in enumerate(labels(benchmark)["image"]):
-        write_image(root / image, distorted(scene(number % 7, 60, 80), number % 4))
+        write_image(root / image, distorted(scene(number % 7, height, width), number % 4))
     for name in BENCHMARKS[benchmark].label_files[:1]:
         write_bytes(root / name, b"")
     return root

@@ -53,9 +53,9 @@ def opened(browser: Any, report: Path) -> Iterator[Any]:
     yield from visit(browser, report)
 
 
-def visit(browser: Any, file: Path) -> Iterator[Any]:
+def visit(browser: Any, file: Path, **context_of: Any) -> Iterator[Any]:
     """Open a file without a network; whatever the console complains of, or the page asks for, fails the test."""
-    context = browser.new_context(viewport={"width": 1360, "height": 1000}, offline=True)
+    context = browser.new_context(**{"viewport": {"width": 1360, "height": 1000}, "offline": True, **context_of})
     page = context.new_page()
     page.set_default_timeout(60_000)
     complaints: list[str] = []
@@ -199,12 +199,87 @@ def test_images_that_are_not_here_and_scores_that_are_none_are_said(opened: Any)
     assert "80 of 80 scores are NaN or infinite" in opened.inner_text("#detail")
 
 
-def test_fifty_runs_of_two_thousand_images_open_within_five_seconds(browser: Any, tmp_path: Path) -> None:
+def test_figures_of_every_kind_are_in_the_page(opened: Any, report: Path) -> None:
+    drawn = {file.stem for file in (report.parent / "figures").glob("*.png")}
+    assert any(name.startswith("worst-") for name in drawn)
+    assert any(name.startswith("scatter-distortions-") for name in drawn)
+    assert opened.locator("#figures img").count() == len(drawn)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on images that are larger than what the page shows of them."""
+    folder = tmp_path_factory.mktemp("large")
+    make_run(folder / "runs", "livec", root=draw_images("livec", folder / "livec", 400, 600))
+    write([folder / "runs"], folder / "out")
+    return folder / "out" / "report.html"
+
+
+@pytest.mark.parametrize("ratio", [1, 1.5, 2, 3])
+def test_a_part_is_shown_in_whole_screen_pixels_and_nothing_is_enlarged(browser: Any, large: Path, ratio: float) -> None:
+    for page in visit(browser, large, device_scale_factor=ratio):
+        page.locator("#worst button").first.click()
+        until(page, "[...document.querySelectorAll('#detail img')].every((i) => i.complete && i.naturalWidth)")
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('#detail img')].map((i) => [i.getBoundingClientRect().width, i.naturalWidth,"
+            "getComputedStyle(i).imageRendering])"
+        )
+        (part, pixels, rendering), (whole, stored, _) = sizes
+        assert (pixels, stored) == (256, 192)
+        assert part * ratio / pixels == pytest.approx(round(ratio), abs=0.01)
+        assert rendering == "pixelated"
+        assert whole <= stored
+        assert "256 × 256 pixels at 1:1" in page.inner_text("#detail")
+        box, frame = (page.locator(f"#detail .{name}").bounding_box() for name in ("box", "frame"))
+        assert box["width"] / frame["width"] == pytest.approx(256 / 600, abs=0.02)
+
+
+def test_on_a_phone_tables_scroll_and_the_page_does_not(browser: Any, report: Path) -> None:
+    for page in visit(
+        browser, report, viewport={"width": 360, "height": 780}, device_scale_factor=3, is_mobile=True, has_touch=True
+    ):
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.locator("#worst button").first.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for table in page.locator(".wide").all():
+            width, inner = table.evaluate("(e) => [e.clientWidth, e.scrollWidth]")
+            assert width <= 360
+            assert ("more" in (table.get_attribute("class") or "").split()) == (inner > width)
+        table = page.locator(".wide").first
+        assert table.evaluate("(e) => e.scrollWidth > e.clientWidth")
+        table.evaluate("(e) => { e.scrollLeft = e.scrollWidth; }")
+        until(page, "!document.querySelector('.wide').classList.contains('more')")
+        right = page.locator("#runs th[data-key=minutes]").bounding_box()
+        assert right["x"] + right["width"] <= 360
+        method = page.locator("#runs tbody tr.run td").first.bounding_box()
+        assert 0 <= method["x"] < 40  # stays in sight
+
+
+def test_both_colour_schemes_are_readable(browser: Any, report: Path) -> None:
+    lightness = "(text) => text.match(/[0-9.]+/g).slice(0, 3).map(Number).reduce((sum, value) => sum + value) / (3 * 255)"
+    drawings: dict[str, set[str]] = {"dark": set(), "light": set()}
+    for page in visit(browser, report, color_scheme="dark"):
+        for scheme, is_dark in (("dark", True), ("light", False), ("dark", True)):  # a change draws again
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(100)
+            style = "getComputedStyle(document.querySelector('{}')).{}"
+            paper, ink, field = (
+                page.evaluate(f"({lightness})({style.format(*what)})")
+                for what in (("body", "backgroundColor"), ("#runs td", "color"), ("#search", "backgroundColor"))
+            )
+            assert (paper < 0.2) == (field < 0.2) == (ink > 0.8) == is_dark
+            assert abs(paper - ink) > 0.7
+            drawings[scheme].add(page.evaluate("byId('scatter').toDataURL()"))
+    assert [len(drawn) for drawn in drawings.values()] == [1, 1]
+    assert drawings["dark"] != drawings["light"]
+
+
+def test_fifty_runs_of_two_thousand_images_open(browser: Any, tmp_path: Path) -> None:
     root, rng = tmp_path / "livec", np.random.default_rng(0)
     codes = [cv2.imencode(".jpg", rng.integers(0, 255, (60, 80, 3), np.uint8))[1].tobytes() for _ in range(5)]
     for number, image in enumerate(labels("livec", 10_000)["image"]):
         (root / image).parent.mkdir(parents=True, exist_ok=True)
-        (root / image).write_bytes(codes[number % 5])  # noise: as large as thumbnails get
+        (root / image).write_bytes(codes[number % 5])  # noise: as large as pictures get
     (root / "Data").mkdir()
     (root / "Data" / "AllImages_release.mat").write_bytes(b"")
     for split in range(10):

@@ -39,6 +39,23 @@ class ImageFinder:
         """
         return benchmark in self.roots
 
+    def pixels(self, benchmark: str, image: str) -> NDArray[np.uint8] | None:
+        """Read an image, RGB `(H, W, 3)`; none if it is not here or broken.
+
+        Args:
+            benchmark: The benchmark's name.
+            image: Path below its root, as score tables have it.
+        """
+        root = self.roots.get(benchmark)
+        if root is None:
+            return None
+        try:
+            # score tables come from elsewhere: no path leads out of the root
+            file = (root / image).resolve()
+            return read_image(file) if file.is_relative_to(root.resolve()) else None
+        except ImageError:
+            return None
+
     def thumbnail(self, benchmark: str, image: str, side: int) -> NDArray[np.uint8] | None:
         """Read an image, made small; none if it is not here or broken.
 
@@ -47,19 +64,17 @@ class ImageFinder:
             image: Path below its root, as score tables have it.
             side: Pixels of its long side, at most.
         """
-        root = self.roots.get(benchmark)
-        if root is None:
-            return None
-        try:
-            # score tables come from elsewhere: no path leads out of the root
-            file = (root / image).resolve()
-            pixels = read_image(file) if file.is_relative_to(root.resolve()) else None
-        except ImageError:
-            return None
-        return None if pixels is None else _shrunk(pixels, side)
+        pixels = self.pixels(benchmark, image)
+        return None if pixels is None else shrunk(pixels, side)
 
 
-def _shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+def shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Shrink an image; a small one stays as it is.
+
+    Args:
+        pixels: `(H, W, 3)`.
+        side: Pixels of its long side, at most.
+    """
     height, width = pixels.shape[:2]
     share = side / max(height, width)
     if share >= 1:

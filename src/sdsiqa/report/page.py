@@ -15,20 +15,29 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from sdsiqa import metrics
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.benchmark import Benchmark
 from sdsiqa.correlation import is_constant
+from sdsiqa.images import read_image
 from sdsiqa.report.evidence import Evidence
 from sdsiqa.report.images import ImageFinder
 from sdsiqa.report.layout import Table, html_table
+from sdsiqa.report.pictures import Pictures, pictures
 from sdsiqa.report.result import Result
-from sdsiqa.report.thumbnails import thumbnails
 
 SCRIPTS = ("runs.js", "scatter.js", "detail.js")
 MEASURES = ("srcc", "plcc", "plcc_fit", "krcc", "rmse")
+FIGURES = 8 << 20
+"""Bytes of all figures in the page; it grows by four thirds of it."""
+
+LOSSLESS, PHOTOGRAPHS = 101, 90
+"""Of WebP; OpenCV takes a quality above 100 for none of its losses."""
+
 DIGITS = 5
 """Of scores and labels: a pixel of the scatter is a hundredth of that."""
 
@@ -52,9 +61,11 @@ def page(
         tick: Called with a line before each longer step.
     """
     known = _images(results)
-    tick("thumbnails")
-    small = {
-        name: thumbnails(name, some["image"].tolist(), _errors(name, some, results), images, tick) for name, some in known.items()
+    tick("pictures")
+    here = [name for name in known if images.has(name)]
+    made = {
+        name: pictures(name, known[name]["image"].tolist(), _errors(name, known[name], results), images, tick, len(here))
+        for name in here
     }
     web = files("sdsiqa.report") / "web"
     parts = {
@@ -62,11 +73,7 @@ def page(
         "/* SCRIPT */": "\n".join((web / name).read_text() for name in SCRIPTS),
         "/* DATA */": _json(data_of(results, evidence, known)),
         "<!-- TABLES -->": "".join(html_table(table) for table in tables),
-        "<!-- THUMBNAILS -->": "".join(
-            f'<script type="application/json" id="thumbnails-{name}">{_json(coded)}</script>'
-            for name, coded in small.items()
-            if coded
-        ),
+        "<!-- PICTURES -->": "".join(_blocks(name, found) for name, found in made.items() if found is not None),
         "<!-- FIGURES -->": _figures(figures),
     }
     text = (web / "page.html").read_text()
@@ -137,19 +144,20 @@ def _errors(name: str, some: pd.DataFrame, results: Sequence[Result]) -> list[fl
 
 
 def _columns(name: str, some: pd.DataFrame) -> dict[str, Any]:
-    kinds = sorted(some["distortion"].unique())
+    kinds, kind = sorted(some["distortion"].unique()), BENCHMARKS.get(name, Benchmark)
     quality, mos = (some[name].to_numpy(np.float64) for name in ("quality", "mos"))
     slope, offset = (1.0, 0.0) if is_constant(quality) else np.polyfit(quality, mos, 1)
     has_contents = bool((some["content"] != some["image"].str.rsplit("/", n=1).str[-1]).any())
     return {
-        "opinion": BENCHMARKS[name].opinion if name in BENCHMARKS else "MOS",
+        "opinion": kind.opinion,
+        "axes": kind.axes_labels(),
         "line": [float(slope), float(offset)],
         "name": some["image"].tolist(),
         "content": some["content"].tolist() if has_contents else None,
         "mos": [round(float(value), DIGITS) for value in some["mos"]],
         "quality": [round(float(value), DIGITS) for value in some["quality"]],
         "distortions": kinds,
-        "distortion": [kinds.index(kind) for kind in some["distortion"]] if len(kinds) > 1 else None,
+        "distortion": [kinds.index(each) for each in some["distortion"]] if len(kinds) > 1 else None,
         "level": [int(level) for level in some["level"]] if (some["level"] >= 0).any() else None,
     }
 
@@ -171,10 +179,35 @@ def _json(content: Any) -> str:
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
 
 
+def _blocks(name: str, found: Pictures) -> str:
+    """Pictures of a benchmark, each kind in an element of its own, read when the first of them is wanted."""
+    return "".join(
+        f'<script type="application/json" id="{which}-{name}">{_json(content)}</script>'
+        for which, content in (("whole", found.whole), ("parts", found.parts))
+    )
+
+
 def _figures(figures: Sequence[tuple[Path, str]]) -> str:
-    made = [
-        f'<figure><img loading="lazy" alt="{html.escape(caption)}" src="data:image/png;base64,'
-        f'{base64.b64encode(file.read_bytes()).decode()}"><figcaption>{html.escape(caption)}</figcaption></figure>'
-        for file, caption in figures
-    ]
-    return f'<section id="figures"><h2>Figures</h2><div class="figures">{"".join(made)}</div></section>' if made else ""
+    """Figures as WebP with their captions, until the budget is spent; the rest by name."""
+    made, left, spent = [], [], 0
+    for file, caption in figures:
+        data = _figure(file)
+        if spent + len(data) > FIGURES:
+            left.append(f"<li>{html.escape(caption)} (<code>figures/{html.escape(file.name)}</code>)</li>")
+            continue
+        spent += len(data)
+        made.append(
+            f'<figure><img loading="lazy" alt="{html.escape(caption)}" src="data:image/webp;base64,'
+            f'{base64.b64encode(data).decode()}"><figcaption>{html.escape(caption)}</figcaption></figure>'
+        )
+    if not made and not left:
+        return ""
+    more = f'<p class="hint">Beside this page, for its size:</p><ul class="notes">{"".join(left)}</ul>' if left else ""
+    return f'<section id="figures"><h2>Figures</h2><div class="figures">{"".join(made)}</div>{more}</section>'
+
+
+def _figure(file: Path) -> bytes:
+    """Code a figure: without loss, or finely where photographs would make that large."""
+    pixels = read_image(file)[..., ::-1]
+    quality = PHOTOGRAPHS if file.name.startswith(("worst-", "panel-")) else LOSSLESS
+    return bytes(cv2.imencode(".webp", np.ascontiguousarray(pixels), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes())

@@ -48,7 +48,7 @@ def write(
         out: The folder; files of an older report there are replaced, or removed.
         baseline: Method that the others are compared with in the main tables; ablations are compared with the full one.
         published: CSV file of published numbers; none leaves them out.
-        with_images: Whether images of the benchmarks may be in it: thumbnails of the page, sheets of largest errors, panels.
+        with_images: Whether images of the benchmarks may be in it: pictures of the page, sheets of largest errors, panels.
             Most benchmarks may not be passed on, so a report that is published or committed goes without.
         blanks: Methods that have no score on a benchmark; the main tables say why.
         remarks: As for `read_results`.
@@ -112,8 +112,7 @@ def write_results(
     copied = [out / "figures" / f"{name}{suffix}" for name, _ in panels for suffix in (".png", ".pdf")]
     files += [file for file in copied if file.exists()]
     shown += panels
-    # the page has scatters and largest errors of its own
-    in_page = [(out / "figures" / f"{n}.png", c) for n, c in shown if not n.startswith(("scatter-", "worst-"))]
+    in_page = [(out / "figures" / f"{name}.png", caption) for name, caption in shown]
     texts = {
         "report.md": markdown_report(tables, shown),
         "report.tex": latex_report(tables),

@@ -1,20 +1,60 @@
 // What a person does to the scatter, and the image behind a point.
 
-// thumbnails are the largest part of the page: a benchmark's are read when the first of them is wanted
-function thumbnail(benchmark, place) {
-  if (!(benchmark in thumbnails)) {
-    const stored = byId(`thumbnails-${benchmark}`);
-    thumbnails[benchmark] = stored ? JSON.parse(stored.textContent) : null;
+// pictures are the largest part of the page: a benchmark's are read when the first of them is wanted
+function stored(which, benchmark, place) {
+  const name = `${which}-${benchmark}`;
+  if (!(name in pictures)) {
+    const block = byId(name);
+    pictures[name] = block ? JSON.parse(block.textContent) : null;
   }
-  return thumbnails[benchmark] && thumbnails[benchmark][place];
+  return pictures[name] && pictures[name][place];
+}
+
+// screen pixels for each pixel of an image: whole, so that nothing is smoothed
+const perPixel = () => Math.max(1, Math.round(window.devicePixelRatio || 1));
+
+function picture(coded, alt) {
+  return element("img", undefined, { src: `data:image/webp;base64,${coded}`, alt });
+}
+
+// a whole image is at most as large as it is stored; a part shows each pixel as a square of screen pixels
+function fitPictures() {
+  for (const part of document.querySelectorAll("#detail .part img")) {
+    part.style.width = `${(Number(part.dataset.width) * perPixel()) / (window.devicePixelRatio || 1)}px`;
+  }
+}
+
+function picturesOf(benchmark, point) {
+  const whole = stored("whole", benchmark, point.place), part = stored("parts", benchmark, point.place);
+  if (!whole && !part) return element("div", "image not here", { class: "absent" });
+  const made = element("div", undefined, { class: "pictures" });
+  const [coded, left, top, wide, high, width, height] = part || [];
+  const isAll = part && wide === width && high === height;
+  if (part) {
+    const shown = element("figure", undefined, { class: "part" }), image = picture(coded, point.image);
+    image.dataset.width = wide;
+    shown.append(image, element("figcaption", isAll ? `${width} × ${height} pixels, whole, at 1:1` : `${wide} × ${high} pixels at 1:1`));
+    made.append(shown);
+  }
+  if (whole && !isAll) {
+    const shown = element("figure", undefined, { class: "whole" }), frame = element("div", undefined, { class: "frame" });
+    frame.append(picture(whole, part ? "" : point.image));
+    if (part) {
+      const box = element("div", undefined, { class: "box" });
+      const share = (length, all) => `${(100 * length) / all}%`;
+      Object.assign(box.style, { left: share(left, width), top: share(top, height), width: share(wide, width), height: share(high, height) });
+      frame.append(box);
+    }
+    const size = part ? `whole (${width} × ${height}), shrunk; the frame is the part at 1:1` : "whole, shrunk; parts at 1:1 are here for the largest errors";
+    shown.append(frame, element("figcaption", size));
+    made.append(shown);
+  }
+  return made;
 }
 
 function choosePoint(point) {
   view.chosen = point;
-  const images = data.images[view.run.benchmark], coded = thumbnail(view.run.benchmark, point.place);
-  const picture = coded
-    ? element("img", undefined, { src: `data:image/webp;base64,${coded}`, alt: point.image })
-    : element("div", "image not here", { class: "absent" });
+  const images = data.images[view.run.benchmark];
   const list = element("dl");
   const digits = Math.max(Math.abs(point.mos), Math.abs(point.predicted)) >= 10 ? 2 : 3;
   const facts = [
@@ -29,7 +69,8 @@ function choosePoint(point) {
     ["content", point.content || "–"],
   ];
   for (const [name, value] of facts) list.append(element("dt", name), element("dd", text(value)));
-  byId("detail").replaceChildren(picture, list);
+  byId("detail").replaceChildren(picturesOf(view.run.benchmark, point), list);
+  fitPictures();
   for (const button of document.querySelectorAll("#worst button")) {
     button.classList.toggle("chosen", Number(button.dataset.place) === point.place);
   }
@@ -94,7 +135,16 @@ function setUpScatter() {
     const some = shown(), now = some.indexOf(view.chosen);
     choosePoint(some[now < 0 ? 0 : (now + step + some.length) % some.length]);
   });
-  window.addEventListener("resize", draw);
+  canvas.addEventListener("pointercancel", () => { // a finger that scrolls the page
+    if (!view) return;
+    view.drag = null;
+    draw();
+  });
+  window.addEventListener("resize", () => {
+    fitPictures();
+    draw();
+  });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 }
 
 setUpRuns();

@@ -29,6 +29,12 @@ function element(tag, content, attributes = {}) {
   return made;
 }
 
+// a column of words that says the same of all runs gives way on a phone
+function shared(key) {
+  const isSame = ["ablation", "group", "trained_on"].includes(key) && data.runs.every((run) => run[key] === data.runs[0][key]);
+  return isSame ? " same" : "";
+}
+
 // numbers before words, missing values last in either direction
 function compare(a, b) {
   const [x, y] = [a[order.key], b[order.key]];
@@ -52,7 +58,7 @@ function row(run) {
   const made = element("tr", undefined, { class: run === chosenRun ? "run chosen" : "run", tabindex: 0, "data-place": run.place });
   for (const { key, digits, isText } of COLUMNS) {
     const value = digits === undefined ? text(run[key]) : key === "minutes" && run[key] === null ? "" : fixed(run[key], digits);
-    const cell = element("td", value, { class: isText ? "text" : value === "NaN" ? "fault" : "" });
+    const cell = element("td", value, { class: `${isText ? "text" : value === "NaN" ? "fault" : ""}${shared(key)}` });
     if (run.fault && value === "NaN") cell.title = run.fault;
     made.append(cell);
   }
@@ -72,7 +78,7 @@ function groupRow(name, runs) {
     let value = "";
     if (key === "label") value = `${name} (${runs.length})`;
     else if (digits && key !== "minutes") value = `⌀ ${fixed(mean(runs, key), digits)}`;
-    made.append(element("td", value, { class: isText ? "text" : "" }));
+    made.append(element("td", value, { class: (isText ? "text" : "") + shared(key) }));
   }
   return made;
 }
@@ -101,10 +107,16 @@ function choose(run) {
 }
 
 function setUpRuns() {
+  for (const wide of document.querySelectorAll(".wide")) {
+    const mark = () => wide.classList.toggle("more", wide.scrollLeft + wide.clientWidth < wide.scrollWidth - 1);
+    wide.addEventListener("scroll", mark, { passive: true });
+    window.addEventListener("resize", mark);
+    new ResizeObserver(mark).observe(wide.firstElementChild);
+  }
   data.runs.forEach((run, place) => { run.place = place; });
   const head = element("tr");
   for (const { key, head: name, isText } of COLUMNS) {
-    const cell = element("th", name, { class: isText ? "text" : "", "data-key": key, tabindex: 0, scope: "col" });
+    const cell = element("th", name, { class: (isText ? "text" : "") + shared(key), "data-key": key, tabindex: 0, scope: "col" });
     const sort = () => {
       order.direction = order.key === key ? -order.direction : isText || key === "split" || key === "seed" ? 1 : -1;
       order.key = key;

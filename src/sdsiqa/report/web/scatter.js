@@ -1,7 +1,8 @@
 // Score against opinion of one run: hover, click, zoom; the chosen point's image and numbers beside it.
-const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5E4FA2"];
+const COLOURS = 7; // --kind-0 to --kind-6 of the style sheet, which has them for light and dark
 const MARGIN = { left: 52, right: 12, top: 10, bottom: 38 };
-const thumbnails = {};
+const pictures = {};
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 let view = null; // what the canvas shows: run, points, ranges, hidden kinds, chosen point
 
 function pointsOf(run) {
@@ -28,11 +29,11 @@ function showScatter(run) {
   const points = pointsOf(run);
   const good = points.filter((point) => point.score !== null).sort((a, b) => Math.abs(b.error) - Math.abs(a.error));
   const kinds = [...new Set(points.map((point) => point.kind))].sort();
-  const colours = new Map(kinds.map((kind, i) => [kind, COLOURS[i % COLOURS.length]]));
+  const colours = new Map(kinds.map((kind, i) => [kind, `kind-${i % COLOURS}`]));
   const whole = good.length ? { x: rangeOf(good.map((p) => p.predicted)), y: rangeOf(good.map((p) => p.mos)) } : { x: [0, 1], y: [0, 1] };
   view = { run, good, kinds, colours, hidden: new Set(), whole, x: whole.x, y: whole.y, chosen: null, hovered: null, drag: null };
   const missing = points.length - good.length;
-  byId("caption").textContent = `${run.label} · ${run.group} · split ${run.split || "none"}` + (missing ? ` · ${missing} scores not finite` : "");
+  byId("caption").textContent = `${run.label} · ${run.group} · split ${run.split || "none"}${run.seed === "" ? "" : `, seed ${run.seed}`}` + (missing ? ` · ${missing} scores not finite` : "");
   byId("legend").replaceChildren(...(kinds.length > 1 ? kinds.map(legendButton) : []));
   byId("worst").replaceChildren(...good.slice(0, 30).map(worstItem));
   byId("detail").replaceChildren(element("p", good.length ? "No point is chosen." : run.fault || "No finite scores.", { class: "hint" }));
@@ -41,7 +42,7 @@ function showScatter(run) {
 
 function legendButton(kind) {
   const button = element("button", undefined, { type: "button", "aria-pressed": "true" });
-  button.append(element("i", undefined, { style: `background:${view.colours.get(kind)}` }), kind || "none");
+  button.append(element("i", undefined, { style: `background:var(--${view.colours.get(kind)})` }), kind || "none");
   button.addEventListener("click", () => {
     if (!view.hidden.delete(kind)) view.hidden.add(kind);
     button.setAttribute("aria-pressed", String(!view.hidden.has(kind)));
@@ -94,12 +95,13 @@ function draw() {
   brush.clip();
   const some = shown(), size = Math.min(4, Math.max(2, 14 * some.length ** -0.3));
   brush.globalAlpha = Math.min(0.85, Math.max(0.25, 3 * some.length ** -0.25));
-  for (const point of some) dot(brush, place(point), size, view.colours.get(point.kind));
+  const shades = new Map([...view.colours].map(([kind, name]) => [kind, colour(name)]));
+  for (const point of some) dot(brush, place(point), size, shades.get(point.kind));
   brush.globalAlpha = 1;
   drawFit(brush);
-  for (const [point, colour] of [[view.hovered, "#666"], [view.chosen, "#111"]]) {
+  for (const [point, name] of [[view.hovered, "faint"], [view.chosen, "ink"]]) {
     if (!point) continue;
-    brush.strokeStyle = colour;
+    brush.strokeStyle = colour(name);
     brush.lineWidth = 2;
     brush.beginPath();
     brush.arc(...place(point), 7, 0, 2 * Math.PI);
@@ -107,7 +109,7 @@ function draw() {
   }
   if (view.drag) {
     const { from, to } = view.drag;
-    brush.strokeStyle = "#0072B2";
+    brush.strokeStyle = colour("accent");
     brush.lineWidth = 1;
     brush.strokeRect(from[0], from[1], to[0] - from[0], to[1] - from[1]);
   }
@@ -122,16 +124,16 @@ function dot(brush, [x, y], size, colour) {
 }
 
 function drawAxes(brush, width, height) {
-  const opinion = data.images[view.run.benchmark].opinion;
-  brush.strokeStyle = "#e6e6e6";
-  brush.fillStyle = "#222";
+  const [across, up] = data.images[view.run.benchmark].axes;
+  brush.strokeStyle = colour("line");
+  brush.fillStyle = colour("ink");
   brush.textAlign = "center";
   for (const value of ticks(view.x, 8)) {
     const [x] = place({ predicted: value, mos: 0 });
     line(brush, x, MARGIN.top, x, height - MARGIN.bottom);
     brush.fillText(text(value), x, height - MARGIN.bottom + 14);
   }
-  brush.fillText(`predicted ${opinion}`, (MARGIN.left + width - MARGIN.right) / 2, height - 6);
+  brush.fillText(across, (MARGIN.left + width - MARGIN.right) / 2, height - 6);
   brush.textAlign = "right";
   for (const value of ticks(view.y, 8)) {
     const [, y] = place({ predicted: 0, mos: value });
@@ -142,7 +144,7 @@ function drawAxes(brush, width, height) {
   brush.translate(12, height / 2);
   brush.rotate(-Math.PI / 2);
   brush.textAlign = "center";
-  brush.fillText(opinion, 0, 0);
+  brush.fillText(up, 0, 0);
   brush.restore();
 }
 
@@ -159,13 +161,17 @@ function drawFit(brush) {
   const [high, low, middle, wide] = view.run.fit, [slope, offset] = data.images[view.run.benchmark].line;
   const scores = view.good.map((point) => point.score);
   const first = scores.reduce((a, b) => Math.min(a, b)), last = scores.reduce((a, b) => Math.max(a, b));
-  brush.strokeStyle = "#222";
+  brush.strokeStyle = colour("ink");
   brush.lineWidth = 1.6;
+  const labels = view.good.map((point) => point.mos);
+  const least = labels.reduce((a, b) => Math.min(a, b)), most = labels.reduce((a, b) => Math.max(a, b));
   brush.beginPath();
   for (let i = 0; i <= 200; i++) {
     const score = first + ((last - first) * i) / 200;
     const quality = low + (high - low) / (1 + Math.exp(Math.min(60, Math.max(-60, -(score - middle) / wide))));
-    brush.lineTo(...place({ predicted: slope * score + offset, mos: slope * quality + offset }));
+    const mos = slope * quality + offset;
+    // the logistic is monotone: what lies outside the opinions is at its ends
+    if (mos >= least && mos <= most) brush.lineTo(...place({ predicted: slope * score + offset, mos }));
   }
   brush.stroke();
 }
