@@ -12,7 +12,7 @@ COMPUTE = (
 )
 """Modules of the package whose results are sums of floats."""
 
-LONG = frozenset({"main", "fit", "words", "Trainer", "subprocess", "mp", "coverage"})
+LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage"})
 """Names by which a test trains, starts a process or simulates for many seconds: what it tests is no kernel."""
 
 

@@ -92,6 +92,8 @@ class TestEveryMethod:
         assert not silent
         assert all(p.grad is None for p in network.parameters() if not p.requires_grad)
 
+    # a network may start with scores that differ by rounding alone, which have no correlation yet
+    @pytest.mark.filterwarnings("ignore::sdsiqa.score_pairs.AgreementWarning")
     def test_twelve_images_are_learnt_by_heart_and_kept(self, kind: type[Method]) -> None:
         network = build(kind).train()
         if not learns(network):
