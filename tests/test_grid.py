@@ -234,7 +234,7 @@ def test_the_board_counts_and_guesses_what_is_left(experiment: Path, monkeypatch
         board.change(first, State.RUNNING)
         board.change(first, State.RUNNING)  # it waits for another process, and says so once
         first.folder.mkdir(parents=True)
-        (first.folder / "metrics.csv").write_text("epoch\n0\n1\n")  # two of three epochs in 20 seconds, four to go
+        (first.folder / "metrics.csv").write_text("epoch\n-1.0\n0.0\n1.0\n")  # two of three epochs in 20 s, four to go
         clock[0] = 20.0
         assert board.left() == 40
         board.change(first, State.DONE)

@@ -51,13 +51,30 @@ def test_a_stopped_run_goes_on_at_the_exact_step(tmp_path: Path, capsys: pytest.
         more = [*settings(tmp_path, event(step, name)), "--run.name", name, "--data.num_workers", workers]
         events = words(tmp_path, "livec", *more, epochs=EPOCHS)
         assert main(["fit", *events]) == status
-        assert f"asked to stop by a signal, the run was saved after step {step + 1} (epoch" in capsys.readouterr().err
+        assert f"sdsiqa fit: stopped after step {step + 1} of epoch" in capsys.readouterr().err
         (broken,) = (tmp_path / "runs").glob(f"{name}-*")
         kept = torch.load(RunFolder(broken).last, weights_only=True)  # noqa: TID251
         assert kept["global_step"] == step + 1
         assert signal.getsignal(signal.Signals[name]) == signal.SIG_DFL  # nothing is left behind
         assert main(["fit", *events]) == 0
         same(whole, broken)
+
+
+def test_a_stopped_run_remembers_that_its_start_is_the_best(tmp_path: Path) -> None:
+    more = ("-c", str(tmp_path / "ridge.yaml"), "--model.init_args.optimizer.init_args.lr", "0")
+    ridge = "ridge_start: {penalties: [1, 100]}, network: {init_args: {linear_path: true}}"
+    (tmp_path / "ridge.yaml").write_text(f"model: {{init_args: {{{ridge}}}}}\n")
+    forget = "{class_path: signals.Forget}"
+    whole = fit(tmp_path, *settings(tmp_path, forget), *more, "--run.name", "whole", benchmark="demo", epochs=EPOCHS)
+    broken = words(
+        tmp_path, "demo", *settings(tmp_path, forget, event(3, "SIGTERM")), *more, "--run.name", "broken", epochs=EPOCHS
+    )
+    assert main(["fit", *broken]) == 143
+    assert main(["fit", *broken]) == 0
+    (folder,) = (tmp_path / "runs").glob("broken-*")
+    same(whole, folder)
+    assert RunFolder(folder).record["best"] == RunFolder(whole).record["best"]
+    assert RunFolder(folder).record["best"]["epoch"] == -1
 
 
 @pytest.mark.slow

@@ -49,6 +49,7 @@ main(sys.argv[1:])
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setenv("WANDB_MODE", "disabled")
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
 def scores(folder: Path) -> bytes:
@@ -77,7 +78,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
     assert record["state"] == "finished"
     assert record["split_hash"] == json.loads((folder / "split.json").read_text())["sha256"]
     assert {"commit", "dirty"} <= set(record["git"])
-    assert len(pd.read_csv(folder / "metrics.csv")) == 2
+    assert pd.read_csv(folder / "metrics.csv")["epoch"].tolist() == [-1, 0, 1]
     before = scores(folder)
     with pytest.raises(SystemExit) as stop:
         main(["fit", "-c", str(folder / "config.yaml")])
@@ -97,7 +98,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     (broken,) = (tmp_path / "runs").glob("broken-*")
     assert not RunFolder(broken).finished
-    assert 1 <= len(pd.read_csv(broken / "metrics.csv")) < 8
+    assert 1 < len(pd.read_csv(broken / "metrics.csv")) < 9
     assert main(["fit", *words(tmp_path, "livec", *more, "--run.name", "broken", "--ckpt_path", "last", epochs=8)]) == 0
     assert scores(broken) == scores(whole)
     columns = ["epoch", "step", "train/loss", "train/lr"]
@@ -106,16 +107,59 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
 
 def test_validation_chooses_and_the_last_of_equals_wins(tmp_path: Path) -> None:
     folder = fit(tmp_path, benchmark="live", epochs=4)
-    course = pd.read_csv(folder / "metrics.csv")["val/srcc"].fillna(-2)
-    best = max(epoch for epoch, value in enumerate(course) if value == course.max())
+    course = pd.read_csv(folder / "metrics.csv").fillna({"val/srcc": -2})
+    best = course[course["val/srcc"] == course["val/srcc"].max()].iloc[-1]
     chosen = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)  # noqa: TID251
-    assert chosen["epoch"] == best
+    assert chosen["global_step"] == best["step"]
+    assert RunFolder(folder).record["best"] == {"epoch": best["epoch"], "step": best["step"], "val/srcc": best["val/srcc"]}
     assert "hyper_parameters" not in chosen
+
+
+def hopeless(tmp: Path) -> list[str]:
+    """A ridge regression as the start, and a training that only undoes it; averaged weights."""
+    overlay = tmp / "hopeless.yaml"
+    overlay.write_text(
+        "model:\n  init_args:\n    ridge_start: {penalties: [1, 100]}\n    network: {init_args: {linear_path: true}}\n"
+        "    optimizer: {init_args: {lr: 0}}\n"
+        "trainer:\n  callbacks:\n    - class_path: sdsiqa.callbacks.EMA\n      init_args: {decay: 0.5}\n"
+        "    - class_path: signals.Forget\n"
+    )
+    return ["-c", str(overlay)]
+
+
+def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    folder = fit(tmp_path, *hopeless(tmp_path), "--run.name", "trained", benchmark="demo")
+    said = caplog.records[-1].getMessage().splitlines()[-1]
+    start = fit(tmp_path, *hopeless(tmp_path), "--run.name", "start", benchmark="demo", epochs=0)
+    assert scores(folder) == scores(start)
+    course = pd.read_csv(folder / "metrics.csv")
+    assert course["epoch"].tolist() == [-1, 0, 1]
+    assert course["step"][0] == 0
+    value = course["val/srcc"][0]
+    assert course["val/srcc"].notna().tolist() == [True, False, False]
+    assert RunFolder(folder).record["best"] == {"epoch": -1, "step": 0, "val/srcc": value}
+    assert said == f"no epoch reached the val/srcc of {value:.4f} before the first step: the weights of the start were tested"
+
+
+def test_the_validation_of_the_start_changes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    more = ("--model.init_args.network.init_args.dropout", "0.3", "--data.num_workers", "1", "--run.name")
+    folders = [fit(tmp_path, *more, "with", benchmark="demo")]
+    monkeypatch.setattr("sdsiqa.callbacks._validate_start", lambda trainer: None)
+    folders.append(fit(tmp_path, *more, "without", benchmark="demo"))
+    one, other = (pd.read_csv(folder / "metrics.csv").drop(columns="train/images_per_second") for folder in folders)
+    assert one["epoch"].tolist() == [-1, 0, 1]
+    pd.testing.assert_frame_equal(one[1:].reset_index(drop=True), other)
+    last = [torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True) for folder in folders]  # noqa: TID251
+    for name, value in last[0]["state_dict"].items():
+        assert torch.equal(value, last[1]["state_dict"][name]), name
 
 
 def test_training_on_all_but_the_test_part_ends_with_the_last_weights(tmp_path: Path) -> None:
     folder = fit(tmp_path, "--data.fit_on", "train+val")
     assert RunFolder(folder).record["chosen_by"] == "last"
+    assert "best" not in RunFolder(folder).record
+    assert pd.read_csv(folder / "metrics.csv")["epoch"].tolist() == [0, 1]
     assert not (folder / "checkpoints" / "best.ckpt").exists()
 
 

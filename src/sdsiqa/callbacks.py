@@ -8,18 +8,22 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.callbacks.weight_averaging import WeightAveraging
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sdsiqa.epoch_scores import data_of, folder_of
 from sdsiqa.pulse import Pulse
 from sdsiqa.recipe import Recipe
-from sdsiqa.run import RunFolder
+from sdsiqa.run import START, RunFolder
 
 
 class BestCheckpoint(ModelCheckpoint):
     """Keeps the weights that the validation part chose (`best.ckpt`) and the newest ones (`last.ckpt`).
+
+    The weights before the first step are validated too and may be chosen: a training that never beats a solved or a
+    pretrained start must not replace it. A start from random weights costs one pass more, and needs no rule of its own.
 
     Args:
         monitor: Figure of the validation part; none keeps only the newest weights.
@@ -43,6 +47,18 @@ class BestCheckpoint(ModelCheckpoint):
             self.monitor, self.save_top_k, self._save_on_train_epoch_end = None, 0, True
         super().setup(trainer, pl_module, stage)
 
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Validate the start; a run that resumes has done so, and its checkpoint remembers the best."""
+        super().on_train_start(trainer, pl_module)
+        if self.monitor is None or trainer.global_step or trainer.ckpt_path is not None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        _validate_start(trainer)
+        score = trainer.callback_metrics.get(self.monitor)
+        if score is not None and torch.isfinite(score):  # what is undefined is no candidate
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        # an epoch without a validation must not find the values of the start
+        trainer._logger_connector.reset_metrics()
+
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Say whether this epoch is kept: of equal ones the later (`docs/protocol.md`)."""
         if current is None or self.save_top_k == 0:
@@ -50,6 +66,18 @@ class BestCheckpoint(ModelCheckpoint):
         if self.best_model_score is None or not self.best_k_models:
             return True
         return bool(current >= self.best_model_score.to(current.device))
+
+
+def _validate_start(trainer: lightning.Trainer) -> None:
+    """Run a validation as after an epoch; what it draws and counts leaves training as it would be without it."""
+    connector, loop = trainer._logger_connector, trainer.fit_loop.epoch_loop.val_loop
+    first = connector._first_loop_iter
+    trainer.validating = True
+    with isolate_rng():
+        loop.run()
+    trainer.training = True
+    connector._first_loop_iter = first
+    loop.batch_progress.reset()  # a checkpoint within the first epoch must not look like one within a validation
 
 
 class EMA(WeightAveraging):
@@ -64,6 +92,11 @@ class EMA(WeightAveraging):
             multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
             use_buffers=False,
         )
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Let the average begin with the weights before the first step, which were set after `setup` copied them."""
+        if trainer.ckpt_path is None and self._average_model is not None:
+            self._average_model.module.load_state_dict(pl_module.state_dict())
 
 
 class RecipeKeeper(Callback):
@@ -83,6 +116,17 @@ class RecipeKeeper(Callback):
         checkpoint["sdsiqa"] = self.recipe
 
 
+class Size(Callback):
+    """Says how large the network is."""
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Count its parameters."""
+        network = pl_module.network
+        parameters = [(value.numel(), value.requires_grad) for value in network.parameters()]  # type: ignore[union-attr]
+        total, learning = sum(n for n, _ in parameters), sum(n for n, learns in parameters if learns)
+        rank_zero_info(f"{type(network).__name__}: {total:,} parameters, of which {learning:,} learn")
+
+
 class StepSeeds(Callback):
     """Seeds each step by run seed and step number, so that a resumed run draws what an unbroken one draws."""
 
@@ -96,6 +140,8 @@ class StepSeeds(Callback):
 
 class History(Callback):
     """Keeps the course of the run in `metrics.csv`, one row per epoch, exact over stops and restarts.
+
+    The validation before the first step is the row of epoch -1 and step 0.
 
     Args:
         pulse: Knows the mean loss of an epoch over all its steps and devices.
@@ -113,6 +159,13 @@ class History(Callback):
         """Go on from the checkpoint."""
         self.rows = list(state_dict["rows"])
 
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Add the start."""
+        if trainer.global_step == 0 and not trainer.sanity_checking:
+            values = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
+            self.rows = [{"epoch": float(START), "step": 0.0, **values}]
+            self._write(trainer)
+
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add the epoch."""
         values = {name: float(v) for name, v in trainer.callback_metrics.items() if not name.endswith("_step")}
@@ -128,7 +181,8 @@ class History(Callback):
 
     @rank_zero_only
     def _write(self, trainer: lightning.Trainer) -> None:
-        content = pd.DataFrame(self.rows).to_csv(index=False, lineterminator="\n")
+        columns = dict.fromkeys([*self.rows[-1], *self.rows[0]])  # the start has fewer
+        content = pd.DataFrame(self.rows, columns=list(columns)).to_csv(index=False, lineterminator="\n")
         RunFolder(folder_of(trainer)).write("metrics.csv", content.encode())
 
 

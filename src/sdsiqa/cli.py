@@ -41,8 +41,8 @@ def main(args: list[str] | None = None) -> int:
         args: Words of the command line; none takes the process's own.
 
     Returns:
-        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75 and 143 for a
-        run that a signal stopped and that can go on (`sdsiqa.interruption`), 141 where whoever reads the output left.
+        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75, 129, 130 or 143 for
+        a run that a signal stopped and that can resume (`sdsiqa.interruption`), 141 where whoever reads the output left.
     """
     try:
         status = _run(sys.argv[1:] if args is None else args)
@@ -69,11 +69,21 @@ def _run(words: list[str]) -> int:
     try:
         import_module("sdsiqa.threads").share_cores()
         if name in STAGES:
-            import_module("sdsiqa.interruption").listen()  # a signal may come while torch is imported
-            training = import_module("sdsiqa.training")
-            import_module("sdsiqa.quiet").quiet()  # after Lightning's own filters
-            return int(training.main(words))
+            interruption = import_module("sdsiqa.interruption")
+            # a signal may come while torch is imported, and that cannot be broken off in its middle
+            message = "stopped before the first step; the same command resumes" if name == "fit" else "stopped"
+            interruption.answer(interruption.Answer.END, message)
+            interruption.listen(name)
+            try:
+                training = import_module("sdsiqa.training")
+                import_module("sdsiqa.quiet").quiet()  # after Lightning's own filters
+                return int(training.main(words))
+            finally:
+                interruption.stop_listening()
         return int(import_module(TOOLS[name][0]).main(rest))
+    except KeyboardInterrupt:
+        print(f"sdsiqa {name}: stopped; files are whole or not there", file=sys.stderr)
+        return 130
     except errors.SdsiqaError as error:
         print(f"sdsiqa {name}: {error}", file=sys.stderr)
         return getattr(error, "status", 1)

@@ -135,9 +135,10 @@ class LogAgreement(EpochScores):
         """Log the figures; the file gets float64, the loggers float32."""
         if stage == "predict":
             return
+        start = trainer.state.fn == TrainerFn.FITTING and trainer.global_step == 0
         with warnings.catch_warnings():
-            # a collapsed epoch is shown as NaN; the training goes on
-            warnings.simplefilter("default", metrics.AgreementWarning)
+            # a collapsed epoch is shown as NaN; the training goes on. Before the first step it is no news
+            warnings.simplefilter("ignore" if start else "default", metrics.AgreementWarning)
             values = metrics.agreement(scores.score, scores.quality)
         # figures of a test have no course: they are a summary
         course = trainer.state.fn == TrainerFn.FITTING

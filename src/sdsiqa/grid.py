@@ -21,7 +21,7 @@ from sdsiqa.cells import Cell, State
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiment import Experiment
 from sdsiqa.grid_board import Board
-from sdsiqa.interruption import STATUS, note, received
+from sdsiqa.interruption import STATUS, heeded, note, received
 from sdsiqa.planning import plan
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -161,7 +161,7 @@ class _Interrupt:
         self.stop = stop
 
     def __enter__(self) -> None:
-        self.before = {number: signal.signal(number, self._set) for number in (signal.SIGINT, *STATUS)}
+        self.before = {number: signal.signal(number, self._set) for number in heeded()}
 
     def __exit__(self, *args: object) -> None:
         for number, handler in self.before.items():

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sdsiqa.cells import Cell, State
+from sdsiqa.run import START
 
 _STYLES = {State.DONE: "green", State.FAILED: "red", State.RUNNING: "cyan", State.BLOCKED: "yellow"}
 _ROWS = 24  # more would leave a common terminal
@@ -124,7 +125,8 @@ class Board:
         if self.states[cell.name] is State.DONE:
             return _length(cell)
         file = cell.folder / "metrics.csv"
-        return max(0, len(file.read_text().splitlines()) - 1) if file.exists() else 0
+        lines = file.read_text().splitlines()[1:] if file.exists() else []
+        return sum(not line.startswith(f"{START}.") for line in lines)  # what was before the first step is no epoch
 
 
 def _length(cell: Cell) -> int:

@@ -18,9 +18,8 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from omegaconf import OmegaConf
 from torch import nn
 
-from sdsiqa import interruption
 from sdsiqa.checkpoints import read_checkpoint
-from sdsiqa.errors import CheckpointError, RunMismatchError, SplitLeakError, StoppedError
+from sdsiqa.errors import CheckpointError, RunMismatchError, SplitLeakError
 from sdsiqa.identity import decisive, hash_of
 from sdsiqa.models.network import QualityNetwork
 from sdsiqa.objectives import Objective
@@ -212,12 +211,7 @@ class FirstStage:
                 told = True
             else:
                 return
-            for number in interruption.received():
-                raise StoppedError(
-                    f"asked to stop by a signal while {self.folder.path} was waited for; the same command goes on",
-                    interruption.STATUS[number],
-                )
-            time.sleep(0.5)
+            time.sleep(0.5)  # a signal ends it
 
 
 def with_data(config: Any) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from sdsiqa import interruption
-from sdsiqa.errors import StoppedError, TrainingFaultError
+from sdsiqa.errors import TrainingFaultError
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Pulse(Callback):
         self._waiting: deque[_Beat] = deque()
         self._group: Any = None
         self._lag = 0
+        self._told = False
 
     def state_dict(self) -> dict[str, Any]:
         """Travel with the checkpoint, so that an epoch's mean loss is the same over stops and restarts."""
@@ -71,14 +73,14 @@ class Pulse(Callback):
             self._group = torch.distributed.new_group(backend="gloo")
         # Lightning asks all devices after each step whether there was a signal, and waits for the GPU to hear the answer
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = _nothing  # type: ignore[method-assign]
+        # and its handlers talk to other devices from inside a signal
+        trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Take the signals back from Lightning, whose handlers talk to other devices from inside a signal."""
-        interruption.listen()
-
-    def on_test_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """As `on_train_start`."""
-        interruption.listen()
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """From here on there is something to save."""
+        interruption.answer(interruption.Answer.NOTE)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new mean."""
@@ -100,15 +102,17 @@ class Pulse(Callback):
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Read everything before the network is judged."""
         self.settle(trainer)
+        self._told = False
+
+    def on_validation_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Say that a signal was heard: it is obeyed after the validation, which may take minutes."""
+        if trainer.global_step and interruption.received() and not self._told:
+            rank_zero_info("stopping after this validation; a second Ctrl-C ends the run at once")
+            self._told = True
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """As `on_validation_start`."""
         self.settle(trainer)
-
-    def on_test_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
-        """Stop a test at once: it leaves nothing half done, and starts again from its beginning."""
-        for number in interruption.received():
-            raise StoppedError("stopped by a signal during the test; the same command goes on", interruption.STATUS[number])
 
     def settle(self, trainer: lightning.Trainer) -> None:
         """Wait for all messages that are on their way; on every device at the same step.

@@ -4,7 +4,6 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities import rank_zero_info
 
 from sdsiqa import interruption
 from sdsiqa.epoch_scores import folder_of
@@ -67,9 +66,7 @@ class Restart(Checkpoint):
             self.pulse.settle(trainer)
             trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt", weights_only=False)
         if signals:
-            step = f"step {trainer.global_step} (epoch {trainer.current_epoch}, batch {batch_idx + 1})"
-            rank_zero_info(f"stopping after {step}")
             raise StoppedError(
-                f"asked to stop by a signal, the run was saved after {step}; the same command goes on from there",
+                f"stopped after step {trainer.global_step} of epoch {trainer.current_epoch}; the same command resumes",
                 interruption.STATUS[signals[0]],
             )

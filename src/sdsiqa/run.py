@@ -18,6 +18,9 @@ from sdsiqa.identity import plain_values
 from sdsiqa.images import write_bytes
 from sdsiqa.manifest import Manifest
 
+START = -1
+"""Epoch of the weights before the first step, in `metrics.csv` and `run.json`."""
+
 
 @dataclasses.dataclass
 class RunSettings:
@@ -121,7 +124,15 @@ class RunFolder:
             for key, values in metrics.items()
         ]
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
-        return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files)))])
+        return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files))), *self._no_gain()])
+
+    def _no_gain(self) -> list[str]:
+        """Say that training brought nothing, if so."""
+        best = self.record.get("best") or {}
+        if best.get("epoch") != START:
+            return []
+        name, value = next((name, value) for name, value in best.items() if name not in ("epoch", "step"))
+        return [f"no epoch reached the {name} of {value:.4f} before the first step: the weights of the start were tested"]
 
     def list_as_made(self) -> None:
         """Append the folder's path to the file that SDSIQA_RUN_LIST names, so that a script knows which runs it made."""

@@ -10,7 +10,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from sdsiqa import artifacts, interruption, tracking
-from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, StepSeeds
+from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, Size, StepSeeds
 from sdsiqa.checkpoint_writer import WholeCheckpoints
 from sdsiqa.claim import Claim, patience
 from sdsiqa.data.datamodule import QualityDataModule
@@ -112,6 +112,9 @@ class QualityCLI(LightningCLI):
             *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
+        if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0
+            config.callbacks.append(Size())
+        config.enable_model_summary = False
         if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
             config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False
         # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
@@ -136,11 +139,13 @@ class QualityCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Test once, with the weights that validation chose; a first stage tests nothing."""
+        interruption.answer(interruption.Answer.RAISE, "stopped after training; the same command resumes with the test")
         if self.plain["trainer"]["fast_dev_run"]:
             return
         if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
             self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
         self.trainer.strategy.barrier()
+        self._write_best()
         if self.plain["run"]["test"]:
             self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
         self._finish()
@@ -176,6 +181,18 @@ class QualityCLI(LightningCLI):
             **around,
             started=self.folder.record.get("started", now()),
         )
+
+    @rank_zero_only
+    def _write_best(self) -> None:
+        """Record which epoch validation chose; -1 is the start."""
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
+        (best,) = (callback for callback in callbacks if isinstance(callback, BestCheckpoint))
+        (history,) = (callback for callback in callbacks if isinstance(callback, History))
+        name, score = best.monitor, best.best_model_score
+        chosen = [] if name is None else [row for row in history.rows if name in row and row[name] == score]
+        if name is not None and chosen:  # of equal ones the later
+            row = chosen[-1]
+            self.folder.update(best={"epoch": int(row["epoch"]), "step": int(row["step"]), name: row[name]})
 
     @rank_zero_only
     def _finish(self) -> None:
@@ -232,7 +249,8 @@ def main(args: list[str] | None = None) -> int:
     interruption.listen()
     keep_freed_memory()
     try:
-        with explained():
+        with interruption.obeyed(), explained():
+            interruption.answer(interruption.Answer.RAISE)
             QualityCLI.start(args)
     except StoppedError as stop:
         tracking.close(exit_code=stop.status)

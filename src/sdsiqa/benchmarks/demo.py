@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sdsiqa.benchmarks.gmsd import gmsd
 from sdsiqa.distortions import DISTORTIONS, distort
 from sdsiqa.images import write_bytes, write_image
 from sdsiqa.progress import track
+from sdsiqa.thread_pool import thread_pool
 
 VERSION = 1
 """Raised when the pictures or labels change: an older folder is then made anew."""
@@ -74,16 +74,21 @@ def build(root: Path) -> None:
             return
         part = root.with_name(f".{root.name}.part")
         shutil.rmtree(part, ignore_errors=True)
-        sources = list(pictures())
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
-            made = pool.map(_distort_all, sources, [part] * len(sources))
-            title = f"making the Demo benchmark in {root}"
-            rows = [row for some in track(made, title, len(sources), "pictures", SECONDS / (os.cpu_count() or 1)) for row in some]
-        write_bytes(part / "proxy.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
-        facts = {"version": VERSION, "labels": "a proxy (GMSD), not human opinion", "images": len(rows)}
-        write_bytes(part / "demo.json", json.dumps(facts).encode())
-        shutil.rmtree(root, ignore_errors=True)
-        part.replace(root)
+        try:
+            sources = list(pictures())
+            with thread_pool(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
+                made = pool.map(_distort_all, sources, [part] * len(sources))
+                title = f"making the Demo benchmark in {root}"
+                rows = [
+                    row for some in track(made, title, len(sources), "pictures", SECONDS / (os.cpu_count() or 1)) for row in some
+                ]
+            write_bytes(part / "proxy.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n").encode())
+            facts = {"version": VERSION, "labels": "a proxy (GMSD), not human opinion", "images": len(rows)}
+            write_bytes(part / "demo.json", json.dumps(facts).encode())
+            shutil.rmtree(root, ignore_errors=True)
+            part.replace(root)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def proxy(value: float) -> float:

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from sdsiqa.distortions import distort
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_bytes, write_image
 from sdsiqa.progress import track
+from sdsiqa.thread_pool import thread_pool
 
 VERSION = 1
 """Raised when pictures or labels change."""
@@ -114,7 +114,7 @@ class Distorted(Benchmark):
 
     def _made(self, sources: dict[str, Path]) -> Iterator[list[dict[str, Any]]]:
         """Give the rows of each photograph."""
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
+        with thread_pool(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
             made, each = pool.map(self._distort, sources, sources.values()), SECONDS * len(self._levels()) / (os.cpu_count() or 1)
             yield from track(made, f"distorting {self.photographs} into {self.given}", len(sources), "photographs", each)
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import write_bytes
 from sdsiqa.progress import track
+from sdsiqa.thread_pool import thread_pool
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 """One picture: RGB `(H, W, 3)` and its map `(H, W)`, or none where no map is wanted."""
@@ -101,15 +101,18 @@ class DecodedCache:
     def _write(self, names: Sequence[str], load: Callable[[str], Planes], jobs: int) -> None:
         part = self.path.with_suffix(".part")
         offsets: dict[str, tuple[int, int, int, bool]] = {}
-        with part.open("wb") as file, ThreadPoolExecutor(jobs) as pool:
-            for name, (image, saliency) in zip(names, self._watched(pool.map(load, names), len(names), jobs), strict=True):
-                if not offsets:
-                    self._check_room(len(names) * (image.nbytes + (0 if saliency is None else saliency.nbytes)))
-                offsets[name] = (file.tell(), *image.shape[:2], saliency is not None)
-                file.write(np.ascontiguousarray(image).data)
-                if saliency is not None:
-                    file.write(np.ascontiguousarray(saliency).data)
-        part.replace(self.path)
+        try:
+            with part.open("wb") as file, thread_pool(jobs) as pool:
+                for name, (image, saliency) in zip(names, self._watched(pool.map(load, names), len(names), jobs), strict=True):
+                    if not offsets:
+                        self._check_room(len(names) * (image.nbytes + (0 if saliency is None else saliency.nbytes)))
+                    offsets[name] = (file.tell(), *image.shape[:2], saliency is not None)
+                    file.write(np.ascontiguousarray(image).data)
+                    if saliency is not None:
+                        file.write(np.ascontiguousarray(saliency).data)
+            part.replace(self.path)
+        finally:
+            part.unlink(missing_ok=True)
         write_bytes(self.path.with_suffix(".json"), json.dumps(offsets).encode())
 
     def _check_room(self, needed: int) -> None:

@@ -16,7 +16,7 @@ from sdsiqa.benchmarks.splits import Split, make_split
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
-from sdsiqa.data.loader import EpochLoader
+from sdsiqa.data.loader import EpochLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.models.network import QualityNetwork
@@ -205,6 +205,7 @@ class QualityDataModule(lightning.LightningDataModule):
             "sampler": EpochSampler(len(rows), train, self.seed, rank, self._world),
             "num_workers": self.num_workers,
             "collate_fn": collate,
+            "worker_init_fn": start_worker,
             # copies from pinned memory overlap with computation; pinning without a GPU would only cost
             "pin_memory": self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         }

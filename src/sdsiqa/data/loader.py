@@ -3,10 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch.utils.data import DataLoader
 
+from sdsiqa import interruption
 from sdsiqa.data.dataset import Sample
 from sdsiqa.data.sampler import EpochSampler
+
+
+def start_worker(number: int) -> None:
+    """Prepare a loader process: signals are for the trainer, which ends its workers when it is done with them.
+
+    Args:
+        number: Of the worker.
+    """
+    interruption.ignore()
+    pl_worker_init_function(number)
 
 
 class EpochLoader(DataLoader[Sample]):

@@ -22,8 +22,8 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
     """Plot loss, SRCC and PLCC over epochs, with the epoch that validation chose.
 
     Args:
-        history: One row per epoch: `epoch`, and what there is of `train/loss`, `val/loss`, `train/srcc`, `val/srcc`,
-            `train/plcc`, `val/plcc` (with or without Lightning's `_epoch` at the end); gaps are NaN.
+        history: One row per epoch: `epoch` (-1 before the first step), and what there is of `train/loss`, `val/loss`,
+            `train/srcc`, `val/srcc`, `train/plcc`, `val/plcc` (with or without Lightning's `_epoch` at the end); gaps are NaN.
         title: Above both plots.
     """
     figure = new_figure(6.6, 2.8)
@@ -40,7 +40,8 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
         for axes in (left, right):
             axes.axvline(epoch, color=FAINT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
         right.plot([epoch], [value], "o", color="white", markeredgecolor=INK, markersize=6, zorder=6)
-        right.set_title(f"best: epoch {epoch:g}, SRCC {value:.3f}", fontsize=8)
+        when = f"epoch {epoch:g}" if epoch >= 0 else "before the first step"
+        right.set_title(f"best: {when}, SRCC {value:.3f}", fontsize=8)
     return figure
 
 
