@@ -15,6 +15,8 @@ SdsiqaError
 ├── TrainingFaultError      (RuntimeError)       which step failed, of what, and what is still good
 ├── LaunchError             (ValueError)         what of a job's description is wrong, or what SLURM refused
 ├── StoppedError                                 a signal asked to stop; the run is saved and goes on with the same command
+├── ClassDefinitionError    (TypeError)          which attributes of a class are missing or wrong, and an example of each
+├── ClassNotFoundError      (LookupError)        which class path names nothing, and the nearest name
 └── MissingExtraError       (ImportError)        which optional package, and the install line
 ```
 """
@@ -70,6 +72,14 @@ class TrainingFaultError(SdsiqaError, RuntimeError):
 
 class LaunchError(SdsiqaError, ValueError):
     """A job cannot be described or submitted."""
+
+
+class ClassDefinitionError(SdsiqaError, TypeError):
+    """A class does not state what its base class asks for."""
+
+
+class ClassNotFoundError(SdsiqaError, LookupError):
+    """A class path names no class of the kind that is asked for."""
 
 
 class StoppedError(SdsiqaError):

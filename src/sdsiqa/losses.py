@@ -3,11 +3,15 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
+
+from sdsiqa.class_attributes import Attribute, check_attributes, is_flag
+
+_ATTRIBUTES = {"compares": Attribute(is_flag, "true or false", "True")}
 
 
 class QualityLoss(nn.Module, ABC):
@@ -17,6 +21,10 @@ class QualityLoss(nn.Module, ABC):
     """
 
     compares: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_attributes(cls, _ATTRIBUTES)
 
     @abstractmethod
     def forward(self, score: Tensor, quality: Tensor) -> Tensor:

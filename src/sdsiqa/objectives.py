@@ -7,12 +7,22 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from sdsiqa.class_attributes import Attribute, check_attributes
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.network import QualityNetwork
 
 Crops = Mapping[str, Tensor]
 """Crops of a step, `N` in all, those of an image side by side: pictures `(N, C, h, w)` float32 in [0, 1] (`image`,
 `saliency`, `reference`); `(N,)` each of `quality` in [0, 1], `index`, and what else the objective names."""
+
+_FIELDS = ("reference", "saliency", "distortion", "level")
+_ATTRIBUTES = {
+    "inputs": Attribute(
+        lambda value: isinstance(value, tuple | list) and set(value) <= set(_FIELDS),
+        f"a tuple of some of {', '.join(_FIELDS)}",
+        "('reference',)",
+    )
+}
 
 
 class Objective(nn.Module, ABC):
@@ -22,6 +32,10 @@ class Objective(nn.Module, ABC):
     """Fields of a sample that it needs besides those of the network: `reference`, `saliency`; `distortion`, the place of
     the image's distortion among the benchmark's in the order of the alphabet; `level`, as the benchmark numbers it. They
     are read in training alone."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_attributes(cls, _ATTRIBUTES)
 
     gather: Callable[[Tensor], Tensor] = staticmethod(lambda values: values)
     """Joins values `(n, …)` of all devices, with their gradients, for an objective that compares images."""

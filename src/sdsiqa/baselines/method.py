@@ -1,10 +1,22 @@
 """What every method that SDS-IQA is compared with says about itself."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from torch import nn
 
+from sdsiqa.class_attributes import Attribute, check_attributes, is_text, is_texts
 from sdsiqa.models.network import QualityNetwork
+
+Status = Literal["published facts", "family reconstruction"]
+_ATTRIBUTES = {
+    "title": Attribute(is_text, "a text", "'CNNIQA'", required=True),
+    "status": Attribute(
+        lambda value: value in get_args(Status), " or ".join(get_args(Status)), "'published facts'", required=True
+    ),
+    "paper": Attribute(is_text, "a text", "'Kang et al., Convolutional neural networks for NR-IQA, CVPR 2014'", required=True),
+    "differs": Attribute(is_texts, "a tuple of sentences", "('The loss is L1.',)"),
+    "stage_one": Attribute(is_texts, "a tuple of names of submodules", "('encoder',)"),
+}
 
 
 class Method(QualityNetwork):
@@ -12,7 +24,7 @@ class Method(QualityNetwork):
 
     title: ClassVar[str]
     """Name in tables; it says `(reconstruction)` where it is one."""
-    status: ClassVar[Literal["published facts", "family reconstruction"]]
+    status: ClassVar[Status]
     """Whether architecture, losses and stages are published, or only what the abstract tells."""
     paper: ClassVar[str]
     """Authors, title, venue and year."""
@@ -20,6 +32,11 @@ class Method(QualityNetwork):
     """What differs from the paper, a sentence each."""
     stage_one: ClassVar[tuple[str, ...]] = ()
     """Submodules whose weights come from the first stage (`sdsiqa.pretraining`), under the same names there."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.forward is not nn.Module.forward:  # a base class of one's own states nothing yet
+            check_attributes(cls, _ATTRIBUTES)
 
     def pretrained_parts(self) -> list[nn.Module]:
         """No part, unless a method says otherwise."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sdsiqa.benchmarks.labels import COLUMNS, check_rows, read_mat, reading
 from sdsiqa.benchmarks.tree import Located, Tree, complaints, find_root, locate
+from sdsiqa.class_attributes import Attribute, check_attributes, is_count, is_flag, is_name, is_range, is_text, is_texts
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import read_image
 
@@ -23,9 +24,25 @@ logger = logging.getLogger(__name__)
 SUBSET = "SDSIQA_TEST_SUBSET"
 """Environment variable of the tests: with 1, a benchmark may have fewer images than its authors' release."""
 
+_ATTRIBUTES = {
+    "name": Attribute(is_name, "letters, digits and _ - . +", "'garden'", required=True),
+    "mos_range": Attribute(is_range, "the lowest and the highest score", "(1.0, 5.0)", required=True),
+    "title": Attribute(is_text, "a text", "'Garden'"),
+    "url": Attribute(lambda value: isinstance(value, str), "a text", "'https://example.org/garden'"),
+    "higher_is_better": Attribute(is_flag, "true or false", "False"),
+    "opinion": Attribute(is_text, "a text", "'DMOS'"),
+    "size": Attribute(is_count, "a number of images or None", "10"),
+    "contents": Attribute(is_count, "a number of contents or None", "10"),
+    "label_files": Attribute(is_texts, "a tuple of texts", "('scores.csv',)"),
+    "official_files": Attribute(is_texts, "a tuple of texts", "('split.csv',)"),
+    "any_case": Attribute(is_flag, "true or false", "True"),
+}
+
 
 class Benchmark(ABC):
     """Images with opinion scores, read from what their authors ship.
+
+    A subclass states `name` and `mos_range` and defines `read`; everything else has a default.
 
     Args:
         root: Folder the authors' archive was unpacked to, or the folder that holds it.
@@ -34,7 +51,9 @@ class Benchmark(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    """What tables and messages call it; the class's name where nothing else is stated."""
     mos_range: ClassVar[tuple[float, float]]
+    """The fixed ends of the authors' scale, the lower one first."""
     higher_is_better: ClassVar[bool] = True
     opinion: ClassVar[str] = "MOS"
     """What figures call the scores."""
@@ -42,7 +61,8 @@ class Benchmark(ABC):
     """What axes call labels that are no opinion of people, such as `quality by GMSD (proxy)`; empty: `opinion`."""
     size: ClassVar[int | None] = None
     contents: ClassVar[int | None] = None
-    url: ClassVar[str]
+    url: ClassVar[str] = ""
+    """Page a person gets the benchmark from."""
     label_files: ClassVar[tuple[str, ...]] = ()
     """Any of these marks the root; none: the root is taken as given."""
     official_files: ClassVar[tuple[str, ...]] = ()
@@ -51,6 +71,13 @@ class Benchmark(ABC):
     """Pairs of contents that show the same picture in the release itself; numbered splits keep them together."""
     any_case: ClassVar[bool] = False
     """Whether copies of this benchmark are known to differ in the letter case of names."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not hasattr(cls, "title"):
+            cls.title = cls.__name__
+        if cls.read is not Benchmark.read:  # a base class of one's own states nothing yet
+            check_attributes(cls, _ATTRIBUTES)
 
     def __init__(self, root: Path, short_side: int | None = None) -> None:
         if short_side is not None and short_side < 1:
@@ -78,7 +105,7 @@ class Benchmark(ABC):
     @property
     def remedy(self) -> str:
         """The end of an error message: where the right files are."""
-        return f"take the authors' release from {self.url}"
+        return f"take the authors' release from {self.url}" if self.url else "compare its files with the authors' release"
 
     @cached_property
     def tree(self) -> Tree:

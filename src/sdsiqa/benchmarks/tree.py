@@ -145,13 +145,13 @@ def complaints(tree: Tree, located: Located, url: str, any_case: bool) -> list[s
     Args:
         tree: The benchmark's folder.
         located: Result of `locate`.
-        url: Page a person gets the benchmark from.
+        url: Page a person gets the benchmark from; may be empty.
         any_case: Whether this benchmark's copies are known to differ in letter case.
 
     Returns:
         One message per kind of damage, each with its remedy; empty if all is well.
     """
-    messages = []
+    messages, source = [], f"; the benchmark is at {url}" if url else ""
     folders = Counter(str(PurePosixPath(name).parent) for name in located.missing)
     for folder, count in folders.items():
         first = [PurePosixPath(name).name for name in located.missing if str(PurePosixPath(name).parent) == folder][:3]
@@ -159,12 +159,11 @@ def complaints(tree: Tree, located: Located, url: str, any_case: bool) -> list[s
         if folder != "." and tree.find(folder) is None:
             messages.append(
                 f"folder {folder!r} not found in {tree.root}, which holds {tree.contents()}; {count} images are listed "
-                f"in it ({names}); unpack it there or give it back its name; the benchmark is at {url}"
+                f"in it ({names}); unpack it there or give it back its name{source}"
             )
         else:
             messages.append(
-                f"{count} of the listed images missing in {tree.root / folder}: {names}; unpack the archive again; "
-                f"the benchmark is at {url}"
+                f"{count} of the listed images missing in {tree.root / folder}: {names}; unpack the archive again{source}"
             )
     if located.renamed and not any_case:
         changed = {

@@ -2,9 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
+
+from sdsiqa.class_attributes import Attribute, check_attributes, is_flag
+
+_SCORED = ("image", "saliency", "reference")
+_ATTRIBUTES = {
+    "inputs": Attribute(
+        lambda value: isinstance(value, tuple | list) and len(value) > 0 and set(value) <= set(_SCORED),
+        f"a tuple of some of {', '.join(_SCORED)}",
+        "('image', 'saliency')",
+    ),
+    "whole": Attribute(is_flag, "true or false", "True"),
+}
 
 
 class QualityNetwork(nn.Module, ABC):
@@ -18,6 +30,10 @@ class QualityNetwork(nn.Module, ABC):
 
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_attributes(cls, _ATTRIBUTES)
 
     def start_at(self, quality: float) -> None:
         """Start from a constant score; a network that can does, others start where they are.

@@ -13,10 +13,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.errors import ImageError
+from sdsiqa.class_attributes import Attribute, check_attributes, is_count, is_flag
+from sdsiqa.errors import ClassDefinitionError, ImageError
 
 FLAT = 1e-6
 """Range of values below which a map says nothing: looking is equally likely everywhere."""
+
+_ATTRIBUTES = {
+    "slow": Attribute(is_flag, "true or false", "True"),
+    "version": Attribute(lambda value: value is not None and is_count(value), "a whole number, at least 1,", "2"),
+    "uses_name": Attribute(is_flag, "true or false", "True"),
+}
 
 
 class SaliencyProvider(ABC):
@@ -34,6 +41,10 @@ class SaliencyProvider(ABC):
 
     uses_name: ClassVar[bool] = False
     """Whether the map depends on the image's name and not on its pixels alone."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_attributes(cls, _ATTRIBUTES)
 
     def __call__(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
         """Map a whole image.
@@ -66,8 +77,19 @@ class SaliencyProvider(ABC):
         """Compute the map, in any range and size: `__call__` resizes and normalises it."""
 
     def settings(self) -> dict[str, Any]:
-        """List the constructor's arguments and their values."""
-        return {argument: getattr(self, argument) for argument in inspect.signature(type(self)).parameters}
+        """List the constructor's arguments and their values.
+
+        Raises:
+            ClassDefinitionError: The constructor does not store its arguments under their own names.
+        """
+        arguments = list(inspect.signature(type(self)).parameters)
+        missing = [name for name in arguments if not hasattr(self, name)]
+        if missing:
+            raise ClassDefinitionError(
+                f"class {type(self).__module__}.{type(self).__qualname__}: its constructor does not store {', '.join(missing)}; "
+                f"write self.{missing[0]} = {missing[0]}, for settings identify maps and travel to loader processes"
+            )
+        return {name: getattr(self, name) for name in arguments}
 
     def fingerprint(self) -> str:
         """Identify the maps: 16 hexadecimal digits of a SHA-256 over class name, version and settings.
