@@ -64,18 +64,85 @@ def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) ->
     ("more", "said"),
     [
         (["--data.croop", "64"], "did you mean 'data.crop'"),
-        (["--model.init_args.network.init_args.gat", "se"], "did you mean 'network.init_args.gate'"),
+        (["--model.init_args.network.init_args.gat", "se"], "did you mean 'model.init_args.network.init_args.gate'"),
         (["--data.spl", "5"], "data.spl"),
-        (["--model.init_args.network.init_args.gate", "gtc"], "gct"),
     ],
 )
 def test_unknown_keys_are_refused_with_the_nearest_name(
     tmp_path: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert main(["fit", *words(tmp_path, "livec", *more)]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--trainer.max_epochs", "ten"], "trainer.max_epochs is 'ten'; expected a whole number or null"),
+        (["--data.crop", "3.5"], "data.crop is '3.5'; expected a whole number"),
+        (["--data.view", "hole"], "data.view is 'hole'; expected one of whole, grid"),
+        (["--data.split", "five"], "data.split is 'five'; expected a whole number or official"),
+        (["--data.grid", "[1]"], "data.grid is '[1]'; expected tuple with 2 elements"),
+        (
+            ["--model.init_args.schedule", "cosin"],
+            "model.init_args.schedule is 'cosin'; expected one of cosine, one_cycle, constant",
+        ),
+        (
+            ["--model.init_args.network.init_args.gate", "gtc"],
+            "model.init_args.network.init_args.gate is 'gtc'; expected one of gct, se, eca, glu, none",
+        ),
+        (["--model.init_args.network.init_args.levels", "abc"], "network.init_args.levels is 'abc'; expected a list or null"),
+        (["--model.init_args.loss", "L2"], "model.init_args.loss is 'L2'; expected the path of a class"),
+        (["--model.init_args.network", "sdsiqa.losses.L1"], "L1 does not correspond to a subclass of QualityNetwork"),
+        (["--trainer.callbacks", "foo"], "trainer.callbacks is 'foo'; expected a list or the path of a class"),
+        (["--trainer.logger", "lightning.pytorch.loggers.CSVLoger"], "did you mean 'lightning.pytorch.loggers.CSVLogger'"),
+        (["--data.split", "${nothing}"], "Interpolation key"),
+        (["stray"], "'stray' belongs to no option"),
+        (["--data.crop"], "argument --data.crop: expected one argument"),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line(
+    tmp_path: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     with pytest.raises(SystemExit) as stop:
         main(["fit", *words(tmp_path, "livec", *more)])
     assert stop.value.code == 2
-    assert said in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("sdsiqa")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("check-data livec --rot x", "sdsiqa check-data: there is no '--rot'; did you mean '--root'?"),
+        ("check-data livec --roo x", "sdsiqa check-data: there is no '--roo'; did you mean '--root'?"),
+        ("report runs --forma latex", "sdsiqa report: there is no '--forma'; did you mean '--format'?"),
+        ("report runs --format pdf", "sdsiqa report: argument --format: invalid choice: 'pdf'"),
+        ("grid x.yaml --dry", "sdsiqa grid: there is no '--dry'"),
+        ("saliency --out maps", "sdsiqa saliency: the following arguments are required: --root"),
+        ("sync", "sdsiqa sync: the following arguments are required: RUN"),
+        ("verify x --zzz", "sdsiqa verify: there is no '--zzz'; `sdsiqa verify --help` lists what there is"),
+        ("submit x.yaml --gpu 2", "sdsiqa submit: there is no '--gpu'; did you mean '--gpus'?"),
+        ("prefetch x.yaml --weights", "sdsiqa prefetch: there is no '--weights'; did you mean '--weights-only'?"),
+        ("score x.png --checkpont y", "sdsiqa score: "),
+        ("dashboard --projekt y", "sdsiqa dashboard: "),
+    ],
+)
+def test_tools_take_no_abbreviations_and_say_what_is_wrong_in_one_line(
+    line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(line.split())
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(said)
+    assert error.count("\n") == 1
 
 
 def test_missing_data_says_where_to_get_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: CellLock, 
         log.write(f"\n$ sdsiqa {' '.join(words)}\n".encode())
         log.flush()
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "sdsiqa", *words],
+            [sys.executable, "-P", "-W", "ignore", "-m", "sdsiqa", *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -66,9 +66,13 @@ def _run(words: list[str]) -> int:
         print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
         return 2
     errors = import_module("sdsiqa.errors")
+    import_module("sdsiqa.class_paths").include_current_folder()
     try:
         import_module("sdsiqa.threads").share_cores()
         if name in STAGES:
+            preflight = import_module("sdsiqa.preflight")
+            if not preflight.asks_for_help(rest):
+                preflight.check(rest)  # a typo is told before torch is imported
             interruption = import_module("sdsiqa.interruption")
             # a signal may come while torch is imported, and that cannot be broken off in its middle
             message = "stopped before the first step; the same command resumes" if name == "fit" else "stopped"

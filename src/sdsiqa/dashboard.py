@@ -1,6 +1,5 @@
 """`sdsiqa dashboard`: the Weights & Biases workspace of a project, as code."""
 
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import MissingExtraError, RunMismatchError, SdsiqaError
 from sdsiqa.found_runs import MARKS, LeftOut, check_paths
 from sdsiqa.run import write_json
@@ -43,11 +43,10 @@ def main(args: list[str] | None = None) -> int:
     Args:
         args: Words after `sdsiqa dashboard`; none takes the process's own.
     """
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="sdsiqa dashboard",
         description="Create or update the Weights & Biases workspace of a project: leaderboard, ablation, distortions, scatter "
         "plots, learning curves, comparison of runs. Without a login it is written to a file.",
-        allow_abbrev=False,
     )
     parser.add_argument("project", metavar="PROJECT", help="project on Weights & Biases, as in wandb.project")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where its runs lie (default: runs)")

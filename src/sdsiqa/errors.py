@@ -15,6 +15,7 @@ SdsiqaError
 ├── TrainingFaultError      (RuntimeError)       which step failed, of what, and what is still good
 ├── LaunchError             (ValueError)         what of a job's description is wrong, or what SLURM refused
 ├── StoppedError                                 a signal asked to stop; the run is saved and goes on with the same command
+├── SettingError            (ValueError)         which key of which file and line names nothing, and the nearest name
 ├── ClassDefinitionError    (TypeError)          which attributes of a class are missing or wrong, and an example of each
 ├── ClassNotFoundError      (LookupError)        which class path names nothing, and the nearest name
 └── MissingExtraError       (ImportError)        which optional package, and the install line
@@ -80,6 +81,14 @@ class ClassDefinitionError(SdsiqaError, TypeError):
 
 class ClassNotFoundError(SdsiqaError, LookupError):
     """A class path names no class of the kind that is asked for."""
+
+    status = 2
+
+
+class SettingError(SdsiqaError, ValueError):
+    """A setting is wrong usage: its name is not known, or its file is none."""
+
+    status = 2
 
 
 class StoppedError(SdsiqaError):

@@ -1,6 +1,5 @@
 """`sdsiqa grid`: run the cells of an experiment here, skip what is done, end with its tables."""
 
-import argparse
 import os
 import queue
 import shlex
@@ -15,6 +14,7 @@ from types import FrameType
 from rich.console import Console
 
 from sdsiqa import report
+from sdsiqa.arguments import Arguments
 from sdsiqa.cell_lock import CellLock
 from sdsiqa.cell_runner import run_cell
 from sdsiqa.cells import Cell, State
@@ -172,12 +172,11 @@ class _Interrupt:
         self.stop.set()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="sdsiqa grid",
         description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. What is done is skipped, "
         "what was interrupted goes on, and the end is a report.",
-        allow_abbrev=False,
     )
     parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="file as in experiments/")
     parser.add_argument(

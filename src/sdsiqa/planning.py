@@ -70,7 +70,7 @@ def _resolve(jobs: list[list[str]]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sdsiqa-") as name:
         asked, answered = Path(name) / "jobs.json", Path(name) / "answers.json"
         asked.write_text(json.dumps(jobs))
-        command = [sys.executable, "-W", "ignore", "-m", "sdsiqa.resolve", str(asked), str(answered)]
+        command = [sys.executable, "-P", "-W", "ignore", "-m", "sdsiqa.resolve", str(asked), str(answered)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExperimentError(f"the cells cannot be planned: {done.stderr.strip()}")

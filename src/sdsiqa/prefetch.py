@@ -1,12 +1,12 @@
 """`sdsiqa prefetch`: put in place, on a machine with internet, what runs on machines without will need."""
 
-import argparse
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.saliency.provider import SaliencyProvider
 
@@ -65,13 +65,12 @@ def _fetch(saliency: SaliencyProvider) -> None:
     print(f"{type(saliency).__name__}: in place")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="sdsiqa prefetch",
         description="Fetch what a run needs before it is started where there is no internet: weights of backbones and of the "
         "saliency model; make the benchmark if it is one that is made, and fill the cache of decoded images.",
         epilog="What follows -- goes to `sdsiqa fit`.",
-        allow_abbrev=False,
     )
     parser.add_argument("config", nargs="+", type=Path, metavar="CONFIG", help="run file, and overlays")
     parser.add_argument("--weights-only", action="store_true", help="leave images alone")

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentParser
 
+from sdsiqa.class_paths import include_current_folder
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import check_references
 from sdsiqa.errors import SdsiqaError
@@ -88,8 +89,8 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
             version, split, module = known[data]
             check_references(module.benchmark.table(), module.benchmark, _fields(config["model"]["init_args"]))
             answers.append(Resolved(config, fingerprint(config), version, split))
-        except SystemExit:  # the parser has said why, below its usage
-            answers.append(Resolved({}, error=said.getvalue().split("error: ", 1)[-1].strip()))
+        except SystemExit:  # the parser has said why, in one line
+            answers.append(Resolved({}, error=said.getvalue().strip().rpartition("\n")[2].removeprefix("sdsiqa fit: ")))
         except SdsiqaError as error:
             answers.append(Resolved(config, fingerprint(config) if config else "", error=str(error)))
     return answers
@@ -137,6 +138,7 @@ def main(jobs: Path, answers: Path) -> None:
         jobs: JSON list of lists of words.
         answers: Where to write `{"gpus": …, "runs": […]}`.
     """
+    include_current_folder()
     found = resolve(json.loads(jobs.read_text()))
     gpus = torch.cuda.device_count()
     write_bytes(answers, json.dumps({"gpus": gpus, "runs": [dataclasses.asdict(item) for item in found]}).encode())

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import SUFFIXES
 from sdsiqa.memory import keep_freed_memory
@@ -90,8 +91,8 @@ def newest_checkpoint(runs: Path) -> Path:
     return found[-1]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sdsiqa score", description="Score image files with a checkpoint.", allow_abbrev=False)
+def _parser() -> Arguments:
+    parser = Arguments(prog="sdsiqa score", description="Score image files with a checkpoint.")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched to the bottom) or pattern")
     parser.add_argument(
         "--checkpoint",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.cells import State
 from sdsiqa.errors import LaunchError
 from sdsiqa.experiment import Experiment
@@ -55,7 +56,7 @@ def _one(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] |
         print(f"{folder} is finished already; nothing to submit")
         return None
     job = _job(options, folder.name, folder.absolute() / "slurm-%j.log")
-    command = [sys.executable, "-m", "sdsiqa", "fit", *words, "--trainer.enable_progress_bar", "false"]
+    command = [sys.executable, "-P", "-m", "sdsiqa", "fit", *words, "--trainer.enable_progress_bar", "false"]
     return job.script(command), folder.absolute() / "job.sh"
 
 
@@ -79,7 +80,16 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
         return None
     place = options.root.absolute() / experiment.group / "jobs"
     table, file = place / f"{experiment.name}.cells", place / f"{experiment.name}.sh"
-    command = [sys.executable, "-m", "sdsiqa", "grid", str(options.config.absolute()), "--root", str(options.root.absolute())]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "sdsiqa",
+        "grid",
+        str(options.config.absolute()),
+        "--root",
+        str(options.root.absolute()),
+    ]
     job = _job(options, experiment.name, place / f"{experiment.name}-%A_%a.log")
     if not options.dry_run:
         write_bytes(table, "".join(f"{cell.variant.index} {cell.folder}\n" for cell in left).encode())
@@ -122,13 +132,12 @@ def _is_experiment(file: Path) -> bool:
     return isinstance(content, dict) and bool({"extends", "benchmarks", "stack", "axes"} & set(content))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="sdsiqa submit",
         description="Submit a run, or the unfinished cells of an experiment as a job array. A job saves itself before its time "
         "limit and goes back into the queue; submitting again goes on with what is left.",
         epilog="What follows -- goes to `sdsiqa fit`: sdsiqa submit configs/train/livec.yaml --time 8:00:00 -- --data.split 3",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="run file as in configs/train, or experiment as in experiments"

@@ -1,6 +1,5 @@
 """`sdsiqa sync`: upload what was logged offline to Weights & Biases, in order, once."""
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.found_runs import LeftOut, check_paths
 
@@ -21,10 +21,9 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         0 if everything is on the server.
     """
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="sdsiqa sync",
         description="Upload what was logged offline to Weights & Biases, in order, once. Needs `wandb login` first.",
-        allow_abbrev=False,
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
     parser.add_argument("--entity", help="user or team; who is logged in, if not given")

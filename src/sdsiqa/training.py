@@ -34,6 +34,8 @@ from sdsiqa.tracking import WandbSettings
 # resolves ${...} after all files and the command line, under subcommands too
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
 
+_PARSER = {"parser_mode": "omegaconf+", "allow_abbrev": False}
+
 
 class QualityCLI(LightningCLI):
     """Builds everything from the configuration, inside one run folder."""
@@ -58,8 +60,7 @@ class QualityCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_kwargs={name: {"parser_mode": "omegaconf+"} for name in LightningCLI.subcommands()}
-            | {"parser_mode": "omegaconf+"},
+            parser_kwargs=dict.fromkeys(LightningCLI.subcommands(), _PARSER) | _PARSER,
             args=args,
         )
 

@@ -1,10 +1,10 @@
 """`sdsiqa verify`: are a run's files what was written?"""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.found_runs import LeftOut, check_paths, run_folders
 from sdsiqa.manifest import NAME, Manifest
@@ -19,9 +19,7 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         0 if every file is what was written, 1 if not.
     """
-    parser = argparse.ArgumentParser(
-        prog="sdsiqa verify", description=f"Compare the files of runs with the checksums in their {NAME}.", allow_abbrev=False
-    )
+    parser = Arguments(prog="sdsiqa verify", description=f"Compare the files of runs with the checksums in their {NAME}.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
     bad = 0
     for folder in _folders(parser.parse_args(args).runs):

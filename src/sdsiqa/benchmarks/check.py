@@ -1,6 +1,5 @@
 """`sdsiqa check-data`: is a benchmark on this disk what its authors ship, down to the last pixel?"""
 
-import argparse
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark, by_name
 from sdsiqa.benchmarks.inspection import Finding, inspect_all
 from sdsiqa.benchmarks.tree import Located, complaints
@@ -171,10 +171,9 @@ def main(args: Sequence[str] | None = None) -> int:
         0 if all is well, 1 with the problems named; wrong usage exits with 2.
     """
     home = Path(os.environ.get("SDSIQA_DATA", "data"))
-    parser = argparse.ArgumentParser(
+    parser = Arguments(
         prog="sdsiqa check-data",
         description="Check that a benchmark on this disk is what its authors ship: every file, score and pixel.",
-        allow_abbrev=False,
     )
     parser.add_argument("benchmark", help=", ".join(BENCHMARKS))
     parser.add_argument("--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.images import write_bytes
 from sdsiqa.progress import Progress
@@ -90,12 +91,11 @@ def _remark(word: str) -> tuple[str, str]:
     return name, text
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="sdsiqa report",
         description="Make tables, figures and a page from the score tables of finished runs.",
         epilog="A method from elsewhere joins as RUN/METHOD/scores.csv: a score table of one of the runs with its own scores.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="run folder, folder of them, or score table of a method from elsewhere"

@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from sdsiqa.arguments import Arguments
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError
 from sdsiqa.images import SUFFIXES, read_image, write_bytes, write_image
 from sdsiqa.progress import Progress
@@ -194,8 +195,8 @@ def _make_in_worker(place: tuple[str, Path]) -> str | None:
     return _work(place)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Arguments:
+    parser = Arguments(
         prog="sdsiqa saliency",
         description="Fill a folder with saliency maps, one grey PNG per image at the same relative path.\n"
         "Started again, the command goes on where it was stopped; broken images are listed at the end.\n\n"
@@ -204,7 +205,6 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"providers and their settings (--set):\n\n{describe()}\n\n"
         "example:\n  sdsiqa saliency --root photos --out maps --provider sdsp --set preset=vsi --jobs 4",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all")
     parser.add_argument("--root", type=Path, required=True, help="folder of images, searched to the bottom")

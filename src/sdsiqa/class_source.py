@@ -1,0 +1,164 @@
+"""What a class takes, read from its source: importing it may cost seconds of torch.
+
+What the source does not settle (a decorator, `**kwargs`, a base class that is made at run time) is left open: `None`.
+"""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_DEEPEST = 8  # re-exports and base classes that are followed
+
+
+def arguments(path: str) -> frozenset[str] | None:
+    """Name the arguments of a class's constructor.
+
+    Args:
+        path: Module and name of the class.
+
+    Returns:
+        Their names; `None` where the source does not settle it.
+    """
+    return _arguments(path, 0)
+
+
+def method_arguments(path: str, method: str) -> frozenset[str] | None:
+    """Name the arguments of a method, without `self`; `None` where the source does not settle it.
+
+    Args:
+        path: Module and name of the class.
+        method: Name of the method.
+    """
+    found = _find(path, 0)
+    return None if found is None else _of_function(_function(found[1], method))
+
+
+def absent(path: str) -> list[str] | None:
+    """Say whether a class path certainly names nothing.
+
+    Args:
+        path: Module and name.
+
+    Returns:
+        Paths of what there is in its place, for a suggestion; `None` if there may be such a class.
+    """
+    place, _, name = path.rpartition(".")
+    if not place or not all(part.isidentifier() for part in path.split(".")):
+        return None
+    tree = _tree(place)
+    if tree is None:
+        return [] if _spec_is_missing(place) else None
+    names = set(_bound(tree))
+    if name in names or names & {"*", "__getattr__"}:
+        return None
+    return [f"{place}.{known}" for known in sorted(names) if known[:1].isupper()]
+
+
+def _arguments(path: str, depth: int) -> frozenset[str] | None:
+    found = _find(path, depth)
+    if found is None:
+        return None
+    module, node = found
+    if node.decorator_list or node.keywords:
+        if [_name(decorator) for decorator in node.decorator_list] != ["dataclass"] or node.bases:
+            return None
+        fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
+        return frozenset(item.target.id for item in fields if isinstance(item.target, ast.Name))
+    init = _function(node, "__init__")
+    if init is not None:
+        return _of_function(init)
+    if len(node.bases) != 1 or not isinstance(node.bases[0], ast.Name) or depth >= _DEEPEST:
+        return None
+    return _arguments(f"{module}.{node.bases[0].id}", depth + 1)
+
+
+def _find(path: str, depth: int) -> tuple[str, ast.ClassDef] | None:
+    """Find a class's definition, through re-exports; give its module, too."""
+    module, _, name = path.rpartition(".")
+    tree = _tree(module) if module else None
+    if tree is None or depth > _DEEPEST:
+        return None
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return module, node
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _find(f"{_origin(module, node)}.{alias.name}", depth + 1)
+    return None
+
+
+def _origin(module: str, node: ast.ImportFrom) -> str:
+    if not node.level:
+        return node.module or ""
+    file = _file(module)
+    parts = module.split(".")
+    keep = len(parts) - node.level + (1 if file is not None and file.name == "__init__.py" else 0)
+    return ".".join([*parts[:keep], *([node.module] if node.module else [])])
+
+
+def _function(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    return next((item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == name), None)
+
+
+def _of_function(function: ast.FunctionDef | None) -> frozenset[str] | None:
+    if function is None or function.args.vararg or function.args.kwarg:
+        return None
+    given = function.args
+    return frozenset(argument.arg for argument in [*given.posonlyargs, *given.args][1:] + given.kwonlyargs)
+
+
+def _name(node: ast.expr) -> str:
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Names that a module gives a meaning to, anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+@cache
+def _tree(module: str) -> ast.Module | None:
+    file = _file(module)
+    try:
+        return None if file is None else ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _file(module: str) -> Path | None:
+    """Find a module's file; only the outermost package is looked up, for that imports nothing."""
+    outer, *inner = module.split(".")
+    spec = _spec(outer)
+    if spec is None:
+        return None
+    if not spec.submodule_search_locations:
+        return Path(spec.origin) if spec.origin and spec.origin.endswith(".py") and not inner else None
+    for folder in spec.submodule_search_locations:
+        place = Path(folder, *inner)
+        for file in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+            if file.is_file():
+                return file
+    return None
+
+
+def _spec_is_missing(module: str) -> bool:
+    """Whether a module is certainly nowhere: its package is not installed, or is ours and has no such file."""
+    outer = module.partition(".")[0]
+    return _spec(outer) is None or outer == "sdsiqa"
+
+
+def _spec(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a library's type
+    try:
+        return find_spec(name)
+    except (ValueError, ImportError):
+        return None

@@ -1,0 +1,123 @@
+"""What jsonargparse says of a wrong setting, in one line: which key, what was found, what was expected."""
+
+import re
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+
+_KEY = re.compile(r'Parser key "([^"]+)":?\s*(.*)')
+_UNKNOWN = (
+    re.compile(r"^unrecognized arguments: (?:--)?([^\s=]+)"),
+    re.compile(r"^Subcommand '\w+' does not accept option '([\w.]+)'"),
+    re.compile(r"^Key '([\w.]+)' is not expected"),
+    re.compile(r"^No action for key '([\w.]+)'"),
+    re.compile(r"^Option '([\w.]+)' is not accepted"),
+)
+_NOISE = (
+    "Does not validate",
+    "Subtypes:",
+    "Errors:",
+    "Given value type:",
+    "Expected a path but",
+    "Problem with given class_path",
+)
+_STRAY = re.compile(r"^unrecognized arguments: ([^-\s]\S*)")
+_MISSING = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
+_EXPECTED = re.compile(r"^Expected an? (.*?)(?:\. Got value: (.*))?$")
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "NoneType": "null",
+    "list": "a list",
+    "Sequence": "a list",
+    "dict": "keys and values",
+}
+_LONGEST = 400
+
+
+def one_line(message: str, nearest: Callable[[str], str | None]) -> str:
+    """Shorten a message.
+
+    Args:
+        message: What jsonargparse says, with any number of lines.
+        nearest: Gives the known name that is most like an unknown one, if any is.
+    """
+    keys, lines = _place([line for line in message.splitlines() if line.strip()])
+    key = ".init_args.".join(keys)
+    expected: list[str] = []
+    said: list[str] = []
+    value = None
+    for line in (line.strip().removeprefix("- ") for line in lines):
+        wanted = _EXPECTED.match(line)
+        if line.startswith("Given value: "):
+            value = line.removeprefix("Given value: ") if value is None else value
+        elif line.startswith("Expected a dot import path string"):
+            expected.append("the path of a class, such as package.module.Class")
+        elif line.startswith(_NOISE):
+            continue
+        elif wanted:
+            expected.append(_plain(wanted[1]))
+            value = wanted[2] or value
+        elif stray := _STRAY.search(line):
+            return f"{stray[1]!r} belongs to no option; options start with --"
+        elif unknown := _unknown(line):
+            return _absent(f"{key}.init_args.{unknown}" if key else unknown, nearest)
+        elif missing := _MISSING.search(line):
+            return f"{key}: there is no {f'{missing[1]}.{missing[2]}'!r}{_in_module(*missing.groups())}"
+        else:
+            said.append(line)
+    if expected and not said:
+        return f"{key} is {value!r}; expected {' or '.join(dict.fromkeys(expected))}"
+    text = " ".join(" ".join(dict.fromkeys(said)).split()) or "is not valid"
+    return f"{key}: {text}"[:_LONGEST] if key else text[:_LONGEST]
+
+
+def _place(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Follow the first chain of keys down; give them, and what is said of the last one."""
+    keys: list[str] = []
+    while True:
+        index = next((i for i, line in enumerate(lines) if _KEY.search(line)), None)
+        if index is None:
+            return keys, lines
+        found = _KEY.search(lines[index])
+        if found is None:
+            return keys, lines
+        if not keys or found[1] != keys[-1]:
+            keys.append(found[1])
+        depth = _depth(lines[index])
+        below = []
+        for line in lines[index + 1 :]:
+            if _depth(line) <= depth and depth > 0:
+                break
+            below.append(line)
+        lines = [f"{' ' * (depth + 1)}{found[2]}", *below] if found[2] else below
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _unknown(line: str) -> str | None:
+    return next((found[1] for pattern in _UNKNOWN if (found := pattern.search(line))), None)
+
+
+def _absent(key: str, nearest: Callable[[str], str | None]) -> str:
+    start, dot, leaf = key.rpartition(".")
+    near = nearest(leaf)
+    return f"there is no {key!r}" + (f"; did you mean {start + dot + near!r}?" if near and near != leaf else "")
+
+
+def _in_module(module: str, name: str) -> str:
+    near = get_close_matches(name, dir(sys.modules.get(module)), n=1)
+    return f"; did you mean {f'{module}.{near[0]}'!r}?" if near else ""
+
+
+def _plain(kind: str) -> str:
+    """Name a type for a person."""
+    if kind.startswith("typing.Literal["):
+        choices = kind.removeprefix("typing.Literal[").removesuffix("]").replace("'", "")
+        return f"one of {choices}" if "," in choices else choices
+    name = kind.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
+    return _TYPES.get(name, name if kind.startswith("<class") else kind)
