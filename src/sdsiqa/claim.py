@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import platform
+import shutil
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,6 +28,9 @@ class Claim:
     _held: ClassVar[set[FileLock]] = set()
     """A lock that nobody refers to is given back; this refers to those that are held."""
 
+    _made: ClassVar[list[Path]] = []
+    """Folders that this process has made, the innermost first."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.note = folder / ".owner.json"
@@ -41,6 +45,7 @@ class Claim:
         Raises:
             RunMismatchError: Another process has it.
         """
+        self._made.extend(place for place in (self.folder, *self.folder.parents) if not place.exists())
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=patience)
@@ -61,8 +66,24 @@ class Claim:
         self._lock.release(force=True)
 
     @classmethod
+    def discard_unused(cls, keep_started: bool) -> None:
+        """Remove folders that this process has made and that hold no result: what a wrong setting leaves behind.
+
+        Args:
+            keep_started: Keep those of runs that have begun, too; their logs may say why they failed.
+        """
+        for place in cls._made:
+            if (place / ".lock").exists() and not any(place.glob("checkpoints/*.ckpt")):
+                if not (keep_started and (place / "run.json").exists()):
+                    shutil.rmtree(place, ignore_errors=True)
+            elif place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+        cls._made.clear()
+
+    @classmethod
     def give_all_back(cls) -> None:
         """Let other processes into every folder of this one."""
+        cls._made.clear()
         while cls._held:
             cls._held.pop().release(force=True)
 

@@ -86,6 +86,29 @@ def spread(config: Any) -> None:
         config.plugins.append(SLURMEnvironment(auto_requeue=False))
 
 
+def check_devices(config: Any) -> None:
+    """Refuse more GPUs than there are; two processes on one machine's cores would be slower than one, and no GPU training.
+
+    Args:
+        config: Arguments of the trainer.
+
+    Raises:
+        SdsiqaError: There are too few GPUs; says how many, and what to ask for.
+    """
+    if config.accelerator not in ("auto", "gpu", "cuda") or torch.backends.mps.is_available():
+        return
+    there, needed = torch.cuda.device_count(), _needed(config.devices)
+    if config.accelerator == "auto" and needed <= 1 and there == 0:
+        return  # one process on the CPU, as without any setting
+    if needed > there or (there == 0 and config.accelerator != "auto"):
+        have = "no GPU" if there == 0 else f"{there} GPU{'s' if there > 1 else ''}"
+        raise SdsiqaError(
+            f"trainer.devices is {config.devices} with trainer.accelerator {config.accelerator}, and this machine has {have}; "
+            "leave out trainer.devices (GPUS of make) to use what there is, or ask for processes on CPUs with "
+            "--trainer.accelerator cpu"
+        )
+
+
 def processes(config: Any) -> int:
     """Say over how many processes a run is spread.
 
@@ -147,6 +170,15 @@ def _world(config: Any) -> int:
     elif isinstance(devices, str):
         devices = len([word for word in devices.split(",") if word]) if "," in devices else int(devices)
     return int(config.num_nodes) * (len(devices) if isinstance(devices, list | tuple) else int(devices))
+
+
+def _needed(devices: Any) -> int:
+    """GPUs that a setting of devices needs: their number, or one more than the highest index of a list; 0 for any number."""
+    if devices == "auto":
+        return 0
+    if isinstance(devices, str):
+        devices = [int(word) for word in devices.split(",") if word.strip()] if "," in devices else int(devices)
+    return max(devices, default=-1) + 1 if isinstance(devices, list | tuple) else int(devices)
 
 
 def _as_list(plugins: Any) -> list[Any]:

@@ -22,6 +22,8 @@ from sdsiqa.models.network import QualityNetwork
 from sdsiqa.run import RunFolder
 from sdsiqa.score_table import score_table, write_scores
 
+_HEARD: dict[Any, Any] = {}  # each warning is told once
+
 
 def data_of(trainer: lightning.Trainer) -> QualityDataModule:
     """The trainer's data, of which there is one kind."""
@@ -136,17 +138,22 @@ class LogAgreement(EpochScores):
         if stage == "predict":
             return
         start = trainer.state.fn == TrainerFn.FITTING and trainer.global_step == 0
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(record=True) as heard:
             # a collapsed epoch is shown as NaN; the training goes on. Before the first step it is no news
-            warnings.simplefilter("ignore" if start else "default", metrics.AgreementWarning)
+            warnings.simplefilter("ignore" if start else "always", metrics.AgreementWarning)
             values = metrics.agreement(scores.score, scores.quality)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", metrics.AgreementWarning)
+            for warning in heard:
+                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno, registry=_HEARD)
         # figures of a test have no course: they are a summary
         course = trainer.state.fn == TrainerFn.FITTING
         shown = {f"{stage}/{name}": torch.tensor(value, dtype=torch.float32) for name, value in values.items()}
         module.log_dict(shown, sync_dist=True, logger=course)
         if trainer.is_global_zero and trainer.state.fn != TrainerFn.FITTING:
             key = part_key(trainer)
-            RunFolder(folder_of(trainer)).add_metrics(key, {"n": len(scores.index), **values, "of": "quality in [0, 1]"})
+            why = {"why": "; ".join(str(warning.message) for warning in heard)} if heard else {}
+            RunFolder(folder_of(trainer)).add_metrics(key, {"n": len(scores.index), **values, "of": "quality in [0, 1]", **why})
             names = (f"{key}/", f"{stage}/")  # by benchmark, and as dashboards compare runs
             tracking.log_summary(trainer.loggers, {f"{start}{name}": v for start in names for name, v in values.items()})
 

@@ -21,13 +21,13 @@ def check(words: Sequence[str]) -> None:
         SettingError: A key or a class path names nothing, or a file is none.
         ClassNotFoundError: The benchmark's class cannot be imported.
         BenchmarkNotFoundError: There is no benchmark in the folder.
-        BenchmarkMismatchError: Its label files are not its authors'.
+        BenchmarkMismatchError: Its files are not its authors'.
     """
     settings = settings_of(words)
     check_names(settings)
     benchmark = _benchmark(settings)
     if benchmark is not None:
-        benchmark.labels()
+        benchmark.table()
 
 
 def asks_for_help(words: Sequence[str]) -> bool:

@@ -117,12 +117,7 @@ class RunFolder:
         """Say for a person what came out, and where everything lies."""
         file = self.path / "metrics.json"
         metrics = json.loads(file.read_text()) if file.exists() else {}
-        lines = [
-            f"{key}: "
-            + "  ".join(f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float))
-            + (f"  (RMSE: of {values['of']})" if "of" in values else "")
-            for key, values in metrics.items()
-        ]
+        lines = [_told(key, values) for key, values in metrics.items()]
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
         return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files))), *self._no_gain()])
 
@@ -186,6 +181,17 @@ class RunFolder:
         with self.manifest.lock:
             known = json.loads(file.read_text()) if file.exists() else {}
             self.write(file.name, to_json({**known, key: dict(values)}))
+
+
+def _told(key: str, values: Mapping[str, Any]) -> str:
+    """Write the metrics of a part in one line; those that are undefined with the reason."""
+    told = [f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float)]
+    if isinstance(values.get("rmse"), float) and "of" in values:
+        told.append(f"(RMSE: of {values['of']})")
+    undefined = [name.upper() for name, value in values.items() if value is None]
+    if undefined:
+        told.append(f"no {', '.join(undefined)}: {values.get('why', 'undefined for these scores')}")
+    return f"{key}: " + "  ".join(told)
 
 
 def now() -> str:

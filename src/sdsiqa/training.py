@@ -14,9 +14,9 @@ from sdsiqa.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, Size, 
 from sdsiqa.checkpoint_writer import WholeCheckpoints
 from sdsiqa.claim import Claim, patience
 from sdsiqa.data.datamodule import QualityDataModule
-from sdsiqa.devices import SameStatistics, processes, spread
+from sdsiqa.devices import SameStatistics, check_devices, processes, spread
 from sdsiqa.epoch_scores import LogAgreement, LogPanel, LogScatter, WriteScores
-from sdsiqa.errors import CheckpointError, RunMismatchError, StoppedError
+from sdsiqa.errors import CheckpointError, RunMismatchError, SdsiqaError, StoppedError, StorageError, TrainingFaultError
 from sdsiqa.faults import explained
 from sdsiqa.identity import fingerprint
 from sdsiqa.memory import keep_freed_memory
@@ -90,6 +90,7 @@ class QualityCLI(LightningCLI):
         self.plain["run"]["folder"] = str(path)
         self.folder = RunFolder(path)
         config.trainer.default_root_dir = str(path)
+        check_devices(config.trainer)
         self.first = FirstStage.of(self.plain, path)
         if self.subcommand == "fit":
             self._prepare_fit(config)
@@ -152,8 +153,12 @@ class QualityCLI(LightningCLI):
         self._finish()
 
     def after_test(self) -> None:
-        """Send the new score table."""
+        """Send the new score table, and say what came out."""
         artifacts.log_results(self.trainer.loggers, self.folder.path)
+        rank_zero_info(self.folder.summary())
+
+    after_validate = after_test
+    after_predict = after_test
 
     @rank_zero_only
     def _logger(self) -> RunLogger | None:
@@ -258,8 +263,10 @@ def main(args: list[str] | None = None) -> int:
         if not _is_first():
             return 0  # the launcher would take another status for a fault, and end the first process before its time
         raise
-    except BaseException:
+    except BaseException as error:
         tracking.close(exit_code=1)
+        wrong_input = isinstance(error, SdsiqaError) and not isinstance(error, TrainingFaultError | StorageError)
+        Claim.discard_unused(keep_started=not wrong_input)
         raise
     else:
         tracking.close()

@@ -38,6 +38,8 @@ def by_name(name: str) -> type[Benchmark]:
     raise BenchmarkNotFoundError(f"no benchmark is called {name!r}; {hint}there are {', '.join(BENCHMARKS)}")
 
 
+from sdsiqa.benchmarks.published_splits import read_published_split  # noqa: E402 - it needs the list above
+
 __all__ = [
     "BENCHMARKS",
     "BID",
@@ -53,4 +55,5 @@ __all__ = [
     "KADID10k",
     "KonIQ10k",
     "by_name",
+    "read_published_split",
 ]

@@ -13,10 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 from sdsiqa.arguments import Arguments
-from sdsiqa.benchmarks import BENCHMARKS, Benchmark, by_name
+from sdsiqa.benchmarks import BENCHMARKS, Benchmark
+from sdsiqa.benchmarks.choice import benchmark_from_words
 from sdsiqa.benchmarks.inspection import Finding, inspect_all
 from sdsiqa.benchmarks.tree import Located, complaints
-from sdsiqa.errors import BenchmarkNotFoundError, SdsiqaError
+from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, SdsiqaError
 
 SHOWN = 10
 """How many problems are printed; the rest are counted."""
@@ -175,7 +176,7 @@ def main(args: Sequence[str] | None = None) -> int:
         prog="sdsiqa check-data",
         description="Check that a benchmark on this disk is what its authors ship: every file, score and pixel.",
     )
-    parser.add_argument("benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument("benchmark", help=f"{', '.join(BENCHMARKS)}; the path of a class, such as mypics.MyPics; or a data file")
     parser.add_argument("--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)")
     parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count() or 1), help="processes that decode (%(default)s)")
     parser.add_argument("--short-side", type=int, help="as in the run's config; matters for KonIQ-10k's 512x384 only")
@@ -183,9 +184,8 @@ def main(args: Sequence[str] | None = None) -> int:
     if words.jobs < 1:
         parser.error(f"--jobs is {words.jobs}; expected at least 1")
     try:
-        kind = by_name(words.benchmark)
-        benchmark = kind(words.root or home / kind.name, short_side=words.short_side)
-    except (BenchmarkNotFoundError, ValueError) as error:
+        benchmark = benchmark_from_words(words.benchmark, words.root, home, words.short_side)
+    except (BenchmarkNotFoundError, ClassNotFoundError, ValueError) as error:
         parser.error(str(error))
     report = check_benchmark(benchmark, words.jobs)
     # without a terminal there is no width to fit: long lines stay whole for grep

@@ -3,11 +3,14 @@
 import inspect
 import types
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sdsiqa import saliency
+from sdsiqa.benchmarks.choice import part_of_file
+from sdsiqa.class_paths import import_class
 from sdsiqa.saliency.provider import SaliencyProvider
 
 
@@ -27,19 +30,29 @@ def provider_from_words(name: str, words: Sequence[str]) -> SaliencyProvider:
     """Build a provider.
 
     Args:
-        name: Its class's name; case, `-` and `_` do not matter.
+        name: Its class's name, in which case, `-` and `_` do not matter; the path of a class of one's own; or a data file, whose
+            `saliency` it is.
         words: Settings as `key=value`.
 
     Raises:
         ValueError: The name, a key or a value is not known; the message lists what is.
     """
     kinds = provider_classes()
-    kind = kinds.get(name.lower().replace("-", "").replace("_", ""))
+    stated: dict[str, Any] = {}
+    if name.endswith((".yaml", ".yml")):
+        part = part_of_file(Path(name), "saliency")
+        name, stated = str(part["class_path"]), dict(part.get("init_args") or {})
+    if "." in name:
+        kind: Any = import_class(name, SaliencyProvider)
+    else:
+        kind = kinds.get(name.lower().replace("-", "").replace("_", ""))
     if kind is None:
-        raise ValueError(f"there is no provider {name!r}; choose one of {', '.join(kinds)}")
+        near = get_close_matches(name.lower(), kinds, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"there is no provider {name!r}; {hint}choose one of {', '.join(kinds)}, or the path of a class")
     hints = get_type_hints(kind.__init__)
     known = inspect.signature(kind).parameters
-    settings: dict[str, Any] = {}
+    settings = {key: _parse(key, value, hints[key]) if isinstance(value, str) else value for key, value in stated.items()}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or key not in known:
@@ -48,7 +61,8 @@ def provider_from_words(name: str, words: Sequence[str]) -> SaliencyProvider:
     missing = [key for key, it in known.items() if it.default is it.empty and key not in settings]
     if missing:
         raise ValueError(f"{kind.__name__} needs --set {missing[0]}=...")
-    return kind(**settings)
+    provider: SaliencyProvider = kind(**settings)
+    return provider
 
 
 def describe() -> str:

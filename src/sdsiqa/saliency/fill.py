@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from sdsiqa.arguments import Arguments
-from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError
+from sdsiqa.errors import ClassNotFoundError, ImageError, MapNotFoundError, RunMismatchError
 from sdsiqa.images import SUFFIXES, read_image, write_bytes, write_image
 from sdsiqa.progress import Progress
 from sdsiqa.saliency.choice import describe, provider_from_words
@@ -41,7 +41,7 @@ def main(args: list[str] | None = None) -> int:
     options = parser.parse_args(args)
     try:
         provider = provider_from_words(options.provider, options.set)
-    except ValueError as error:
+    except (ClassNotFoundError, ValueError) as error:
         parser.error(str(error))
     if options.jobs < 1:
         parser.error(f"got --jobs {options.jobs}; give at least 1")
@@ -209,7 +209,9 @@ def _parser() -> Arguments:
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all")
     parser.add_argument("--root", type=Path, required=True, help="folder of images, searched to the bottom")
     parser.add_argument("--out", type=Path, required=True, help="folder of maps; made when needed")
-    parser.add_argument("--provider", default="sdsp", help="one of the list below; default: sdsp")
+    parser.add_argument(
+        "--provider", default="sdsp", help="one of the list below, the path of a class, or a data file; default: sdsp"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the provider; may be repeated"
     )
