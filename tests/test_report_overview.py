@@ -42,6 +42,13 @@ def test_one_small_table_has_a_row_per_method_on_each_benchmark(runs: Path) -> N
     assert "PLCC is raw" in notes[-1]
 
 
+def test_a_dash_in_place_of_an_interval_has_its_reason(tmp_path: Path) -> None:
+    make_run(tmp_path, contents=10)
+    tables, notes = overview(read_results([tmp_path]), Evidence(200))
+    assert tables["LIVE, live-test"][0][COLUMNS.index("95 %")] == "–"
+    assert notes[-1] == "No interval: 2 contents are too few for one; 5 at least are drawn from."
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_table_fits_the_terminal_and_numbers_stay_whole(runs: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     lines = printed(runs, monkeypatch, width)

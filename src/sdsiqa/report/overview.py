@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from sdsiqa.report.evidence import Evidence
+from sdsiqa.report.evidence import Evidence, Spread
 from sdsiqa.report.layout import span
 from sdsiqa.report.marks import Marks
 from sdsiqa.report.result import Result, by_group, by_label, title
-from sdsiqa.report.summary import mean_of, runs_of, warnings_of
+from sdsiqa.report.summary import mean_of, runs_of, warnings_of, why_no_interval
 
 COLUMNS = ["method", "SRCC", "95 %", "PLCC", "runs"]
 
@@ -34,19 +34,21 @@ def overview(results: Sequence[Result], evidence: Evidence) -> tuple[dict[str, l
         Rows of `COLUMNS` by the title of their table, and sentences.
     """
     marks, tables, proxy = Marks(), dict[str, list[list[str]]](), list[str]()
+    drawn: list[Spread] = []
     for is_cross in (False, True):
         for group, some in by_group(results, is_cross).items():
             everywhere = set() if is_cross else {result.split for result in some}
             rows = []
             for label, own in _rows(some, is_cross).items():
                 srcc, plcc = evidence.spread(own, "srcc"), evidence.spread(own, "plcc")
+                drawn.append(srcc)
                 first = mean_of(srcc) + warnings_of(own, srcc, everywhere, evidence, marks)
                 rows.append([label, first, span(srcc.low, srcc.high), mean_of(plcc), runs_of(own)])
             tables[f"{title(some[0].benchmark)}, {group}"] = rows
             if some[0].benchmark == "demo":
                 proxy = ["The Demo's labels are a proxy (GMSD), not human opinion."]
     notes = [*marks.notes, *proxy, "Mean (± standard deviation) over splits; 95 %: interval of SRCC; PLCC is raw."]
-    return tables, notes
+    return tables, notes + why_no_interval(drawn)
 
 
 def show(results: Sequence[Result], evidence: Evidence, places: Mapping[str, Sequence[str]], file: TextIO | None = None) -> None:

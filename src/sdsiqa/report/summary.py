@@ -7,6 +7,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.bootstrap import FEWEST_UNITS
 from sdsiqa.report.evidence import FEW, Difference, Evidence, Spread
 from sdsiqa.report.layout import Table, about_dashes, number, signed, span
 from sdsiqa.report.marks import Marks
@@ -135,6 +136,16 @@ def is_turned(srcc: Spread) -> bool:
     return (srcc.mean if srcc.high != srcc.high else srcc.high) < 0
 
 
+def why_no_interval(spreads: Sequence[Spread]) -> list[str]:
+    """Say why there is a dash in place of an interval, if it is for want of test material.
+
+    Args:
+        spreads: Those of a table.
+    """
+    few = [spread.units for spread in spreads if spread.how == "bootstrap" and 0 < spread.units < FEWEST_UNITS]
+    return [f"No interval: {min(few)} contents are too few for one; {FEWEST_UNITS} at least are drawn from."] if few else []
+
+
 def mean_of(spread: Spread) -> str:
     """Write a mean with its standard deviation, if there are several runs.
 
@@ -206,6 +217,7 @@ def _legend(
     if drawn:
         few = f"; {min(drawn)} units are few, and such intervals too narrow" if min(drawn) < FEW else ""
         lines.append(f"95 % on one split: bootstrap of contents, or of images where each is its own{few}.")
+    lines += why_no_interval(found)
     if against:
         tests = sorted({difference.verdict.test for difference, _ in against.values()})
         lines.append(
