@@ -67,13 +67,13 @@ test-browser: install  ## Open the report's page in Chromium; installs what is m
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/reliability.md (minutes)
-	$(BIN)/python -m pytest -s tests/faults $(ARGS)
+	$(BIN)/python -m pytest -s tests/system/faults $(ARGS)
 
 test-cluster: install  ## Start a real SLURM (installed if missing, as root), submit, requeue, kill, stop it again (minutes)
-	$(BIN)/python -m pytest -s tests/cluster $(ARGS)
+	$(BIN)/python -m pytest -s tests/system/cluster $(ARGS)
 
 test-distributed: install  ## Any number of processes gives the scores of one (minutes)
-	$(BIN)/python -m pytest tests/distributed $(ARGS)
+	$(BIN)/python -m pytest tests/system/distributed $(ARGS)
 
 check: install  ## Lint (the Dockerfile too), formatting, types, import floors
 	$(BIN)/ruff check .
@@ -93,7 +93,7 @@ bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, 
 	$(BIN)/python -m bench.gpu $(ARGS)
 
 methods: install  ## Say what every method is, into docs/methods.md; ARGS="--measure 5" times them, too
-	$(BIN)/python -m bench.methods $(ARGS)
+	$(BIN)/python -m tools.methods $(ARGS)
 
 # what others need to trust a number, without weights, logs and pictures of the benchmark
 keep: install  ## Copy what is small of finished runs, and put their table into the README: RUNS="runs/livec-*" TO=results/livec

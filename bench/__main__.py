@@ -17,8 +17,8 @@ from bench.loading import loadings
 from bench.measure import Row, machine
 from bench.memory import loader_growth, training_peak
 from bench.pictures import gather
-from sdsiqa.memory import keep_freed_memory
-from sdsiqa.run import write_json
+from sdsiqa.files import write_json
+from sdsiqa.runs.process import keep_freed_memory
 
 
 def measure(settings: argparse.Namespace) -> list[Row]:

@@ -17,11 +17,11 @@ from bench.measure import Row, compare, in_turns, synchronize, timed
 from bench.pictures import drawn
 from sdsiqa.data.datamodule import to_float
 from sdsiqa.data.dataset import Sample
-from sdsiqa.inference import Scorer
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.inference.scorer import Scorer
 from sdsiqa.models.sdsiqa import SDSIQA
-from sdsiqa.recipe import Recipe
 from sdsiqa.saliency import SDSP, SaliencyProvider, Uniform
-from sdsiqa.tasks import QualityTask
+from sdsiqa.training.task import QualityTask
 
 
 @dataclasses.dataclass

@@ -19,10 +19,10 @@ from bench.compute import Backbones, Between, Load, Ready
 from bench.loading import images_per_second
 from bench.measure import Row, compare, machine
 from bench.pictures import gather
-from sdsiqa.memory import keep_freed_memory
+from sdsiqa.files import write_json
 from sdsiqa.models.sdsiqa import SDSIQA
-from sdsiqa.run import write_json
-from sdsiqa.tasks import QualityTask
+from sdsiqa.runs.process import keep_freed_memory
+from sdsiqa.training.task import QualityTask
 
 WARM = 8
 """Steps before the clock starts: compilation, and the choice of kernels."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from sdsiqa.run import now
-from sdsiqa.surroundings import surroundings
+from sdsiqa.files import now
+from sdsiqa.runs.environment import surroundings
 
 Timed = Callable[[], float]
 """Does its work and returns seconds."""

@@ -15,7 +15,7 @@ from bench.measure import Row, child, compare
 from bench.pictures import Photographs, many
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
-from sdsiqa.memory import keep_freed_memory
+from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.saliency import Uniform
 
 STEPS = 3

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from numerical import is_numerical
 
 os.environ.setdefault("WANDB_MODE", "offline")

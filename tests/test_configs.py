@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from fakes import write_fake
+
 from runs import CONFIGS, QUICK, TINY, stand_in, words
 from sdsiqa.cli import main
 from sdsiqa.images import write_image

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from fakes import scene
+
 from sdsiqa.images import write_image
 
 pytestmark = pytest.mark.filterwarnings("default")

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from fakes import write_fake
+
 from runs import CONFIGS, fit, words
 from sdsiqa.cli import main
-from sdsiqa.devices import check_devices
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import write_image
-from sdsiqa.run import RunFolder
+from sdsiqa.runs.folder import RunFolder
+from sdsiqa.training.devices import check_devices
 
 pytestmark = pytest.mark.filterwarnings("default")
 OWN = """
@@ -82,7 +82,7 @@ def run_installed(place: Path, *more: str) -> subprocess.CompletedProcess[str]:
         (["data.yaml"], 0, "10 listed, 10 readable"),
         (["run.yaml"], 0, "10 listed, 10 readable"),
         (["mypics.MyPic", "--root", "pics"], 2, "there is no 'MyPic' in mypics; did you mean 'mypics.MyPics'?"),
-        (["mypics.Left"], 2, "'mypics.Left' is no subclass of sdsiqa.benchmarks.benchmark.Benchmark"),
+        (["mypics.Left"], 2, "'mypics.Left' is no subclass of sdsiqa.benchmarks.Benchmark"),
         (["mypics.Unfinished"], 2, "'mypics.Unfinished' does not define read"),
         (["broken.MyPics"], 2, "broken imports 'nowhere_to_be_found', which is not installed"),
         (["nowhere.MyPics"], 2, "there is no module 'nowhere'"),

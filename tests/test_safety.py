@@ -19,8 +19,8 @@ from sdsiqa.benchmarks.splits import Split
 from sdsiqa.cli import main
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.errors import BenchmarkMismatchError, CheckpointError, SdsiqaError
-from sdsiqa.manifest import Manifest
-from sdsiqa.run import RunFolder
+from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.manifest import Manifest
 from sdsiqa.saliency import Dino
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -167,7 +167,7 @@ def _write_and_break(part: Path, data: bytes) -> None:
 
 
 def test_a_lock_does_not_outlive_its_holder(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from sdsiqa.claim import Claim\n"
+    code = "import sys; from pathlib import Path; from sdsiqa.runs.lock import Claim\n"
     code += "Claim(Path(sys.argv[1])).take(); print('held', flush=True); sys.stdin.read()"
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None

@@ -11,15 +11,15 @@ STAGES = {
     "predict": "Write scores of a benchmark without judging them.",
 }
 TOOLS = {
-    "score": ("sdsiqa.score_images", "Score image files with a checkpoint."),
+    "score": ("sdsiqa.inference.score", "Score image files with a checkpoint."),
     "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
     "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
-    "grid": ("sdsiqa.grid", "Run an experiment: many runs, resumable, with a report at the end."),
-    "dashboard": ("sdsiqa.dashboard", "Create or update a project's Weights & Biases workspace."),
-    "sync": ("sdsiqa.sync", "Upload what was logged offline to Weights & Biases."),
-    "prefetch": ("sdsiqa.prefetch", "Put weights and data in place for machines without internet."),
-    "submit": ("sdsiqa.submit", "Submit a run or an experiment as jobs of a cluster."),
-    "verify": ("sdsiqa.verify", "Compare the files of runs with their checksums."),
+    "grid": ("sdsiqa.experiments.grid", "Run an experiment: many runs, resumable, with a report at the end."),
+    "dashboard": ("sdsiqa.tracking.dashboard", "Create or update a project's Weights & Biases workspace."),
+    "sync": ("sdsiqa.tracking.offline", "Upload what was logged offline to Weights & Biases."),
+    "prefetch": ("sdsiqa.experiments.prefetch", "Put weights and data in place for machines without internet."),
+    "submit": ("sdsiqa.experiments.submit", "Submit a run or an experiment as jobs of a cluster."),
+    "verify": ("sdsiqa.runs.verify", "Compare the files of runs with their checksums."),
     "report": ("sdsiqa.report", "Make tables, figures and a page from the scores of finished runs."),
 }
 
@@ -42,7 +42,7 @@ def main(args: list[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75, 129, 130 or 143 for
-        a run that a signal stopped and that can resume (`sdsiqa.interruption`), 141 where whoever reads the output left.
+        a run that a signal stopped and that can resume (`sdsiqa.runs.signals`), 141 where whoever reads the output left.
     """
     try:
         status = _run(sys.argv[1:] if args is None else args)
@@ -66,21 +66,21 @@ def _run(words: list[str]) -> int:
         print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
         return 2
     errors = import_module("sdsiqa.errors")
-    import_module("sdsiqa.class_paths").include_current_folder()
+    import_module("sdsiqa.runs.class_paths").include_current_folder()
     try:
-        import_module("sdsiqa.threads").share_cores()
+        import_module("sdsiqa.runs.threads").share_cores()
         if name in STAGES:
-            preflight = import_module("sdsiqa.preflight")
+            preflight = import_module("sdsiqa.training.preflight")
             if not preflight.asks_for_help(rest):
                 preflight.check(rest)  # a typo is told before torch is imported
-            interruption = import_module("sdsiqa.interruption")
+            interruption = import_module("sdsiqa.runs.signals")
             # a signal may come while torch is imported, and that cannot be broken off in its middle
             message = "stopped before the first step; the same command resumes" if name == "fit" else "stopped"
             interruption.answer(interruption.Answer.END, message)
             interruption.listen(name)
             try:
-                training = import_module("sdsiqa.training")
-                import_module("sdsiqa.quiet").quiet()  # after Lightning's own filters
+                training = import_module("sdsiqa.training.cli")
+                import_module("sdsiqa.runs.quiet").quiet()  # after Lightning's own filters
                 return int(training.main(words))
             finally:
                 interruption.stop_listening()

@@ -5,9 +5,7 @@ upright); 16 bits are scaled to 8; transparency is laid over white; grey becomes
 patch up (cut off in the middle) is refused, because a grey lower half is another image.
 """
 
-import os
 import struct
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError
+from sdsiqa.files import write_bytes
 
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
@@ -107,25 +106,6 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     if not done:
         raise ImageError(f"{path}: OpenCV cannot write {path.suffix!r} files")
     write_bytes(path, data.tobytes())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically, making its folder: beside its place first, then renamed.
-
-    Args:
-        path: Where the file ends up.
-        data: Its content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _to_rgb8(image: NDArray[Any], name: str) -> NDArray[np.uint8]:

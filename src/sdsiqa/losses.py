@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.class_attributes import Attribute, check_attributes, is_flag
+from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_flag
 
 _ATTRIBUTES = {"compares": Attribute(is_flag, "true or false", "True")}
 

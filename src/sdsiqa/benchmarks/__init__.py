@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.benchmarks.bid import BID
 from sdsiqa.benchmarks.csiq import CSIQ
 from sdsiqa.benchmarks.demo import Demo

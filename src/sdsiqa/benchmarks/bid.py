@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 
 class BID(Benchmark):

@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from sdsiqa.arguments import Arguments
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 from sdsiqa.benchmarks.choice import benchmark_from_words
 from sdsiqa.benchmarks.inspection import Finding, inspect_all
 from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, SdsiqaError
+from sdsiqa.runs.arguments import Arguments
 
 SHOWN = 10
 """How many problems are printed; the rest are counted."""

@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from sdsiqa.benchmarks import Benchmark, by_name
-from sdsiqa.class_paths import import_class
 from sdsiqa.errors import SettingError
+from sdsiqa.runs.class_paths import import_class, part_of_file
 
 
 def benchmark_from_words(name: str, root: Path | None, home: Path, short_side: int | None) -> Benchmark:
@@ -41,29 +37,3 @@ def benchmark_from_words(name: str, root: Path | None, home: Path, short_side: i
     except TypeError as error:
         raise SettingError(f"{name}: {kind.__name__} cannot be built from {', '.join(settings)} ({error})") from error
     return benchmark
-
-
-def part_of_file(file: Path, part: str) -> dict[str, Any]:
-    """Read which class a data file names for a part, and its arguments.
-
-    Args:
-        file: A file as in `configs/data`, or one of a run, which holds the same under `data`.
-        part: `benchmark` or `saliency`.
-
-    Raises:
-        SettingError: The file is not there, is no YAML, or does not say so.
-    """
-    if not file.is_file():
-        raise SettingError(f"{file} does not exist; give a data file, as in configs/data")
-    try:
-        content: Any = OmegaConf.load(file)
-        data = content.get("data", content)
-        if isinstance(data, str):  # a run file that points at a data file
-            return part_of_file(file.parent / data, part)
-        found: Any = OmegaConf.to_container(OmegaConf.create({"part": data.get(part)}), resolve=True)["part"]  # type: ignore[index, call-overload]
-    except (YAMLError, OmegaConfBaseException, AttributeError, OSError) as error:
-        raise SettingError(f"{file}: cannot be read as a data file ({' '.join(str(error).split())[:160]})") from error
-    found = {"class_path": found} if isinstance(found, str) else found
-    if not isinstance(found, dict) or "class_path" not in found:
-        raise SettingError(f"{file} does not say which {part}; expected {part}: {{class_path: ..., init_args: ...}}")
-    return {str(key): value for key, value in found.items()}

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 FOLDERS = {"noise": "awgn", "jpeg 2000": "jpeg2000"}  # the workbook calls the others what their folders are called
 TOKENS = {"awgn": "AWGN", "jpeg": "JPEG", "blur": "BLUR"}  # the other folders have the name of their files' token

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.benchmarks.demo_contents import Picture, pictures
-from sdsiqa.benchmarks.gmsd import gmsd
-from sdsiqa.distortions import DISTORTIONS, distort
-from sdsiqa.images import write_bytes, write_image
-from sdsiqa.progress import track
-from sdsiqa.thread_pool import thread_pool
+from sdsiqa.benchmarks.distortions.live_types import DISTORTIONS, distort
+from sdsiqa.benchmarks.proxy import gmsd
+from sdsiqa.files import write_bytes
+from sdsiqa.images import write_image
+from sdsiqa.runs.progress import track
+from sdsiqa.runs.thread_pool import thread_pool
 
 VERSION = 1
 """Raised when the pictures or labels change: an older folder is then made anew."""

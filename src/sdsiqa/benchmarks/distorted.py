@@ -12,15 +12,16 @@ import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.benchmarks.demo import proxy
-from sdsiqa.benchmarks.gmsd import gmsd
-from sdsiqa.distortion_bench import BENCHES
-from sdsiqa.distortions import distort
+from sdsiqa.benchmarks.distortions.live_types import distort
+from sdsiqa.benchmarks.distortions.sets import BENCHES
+from sdsiqa.benchmarks.proxy import gmsd
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
-from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_bytes, write_image
-from sdsiqa.progress import track
-from sdsiqa.thread_pool import thread_pool
+from sdsiqa.files import write_bytes
+from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image
+from sdsiqa.runs.progress import track
+from sdsiqa.runs.thread_pool import thread_pool
 
 VERSION = 1
 """Raised when pictures or labels change."""
@@ -38,7 +39,7 @@ class Distorted(Benchmark):
     Args:
         root: Folder to make it in, and to find it in afterwards.
         photographs: Folder of pristine photographs, with all its subfolders.
-        bench: Which distortions: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.distortion_bench`).
+        bench: Which distortions: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.benchmarks.distortions.sets`).
         longest: Photographs with a short side above it are shrunk to it, which also takes away faults of their own.
         short_side: As for every benchmark; None keeps the size.
     """

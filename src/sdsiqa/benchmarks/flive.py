@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 VALIDATION = "labels=640_padded.csv"
 

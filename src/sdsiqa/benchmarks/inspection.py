@@ -13,7 +13,7 @@ from PIL import Image
 
 from sdsiqa.errors import ImageError
 from sdsiqa.images import decode_image
-from sdsiqa.progress import track
+from sdsiqa.runs.progress import track
 
 SECONDS = 0.03
 """Time that a core takes to decode an image of a megapixel twice."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 NAMES = (
     "Gaussian blur, lens blur, motion blur, colour diffusion, colour shift, colour quantisation, colour saturation 1, "

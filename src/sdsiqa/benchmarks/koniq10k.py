@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 PARTS = {"training": "train", "validation": "val", "test": "test"}
 

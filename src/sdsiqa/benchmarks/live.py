@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.errors import BenchmarkMismatchError
 
 COUNTS = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}

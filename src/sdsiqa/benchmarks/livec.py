@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 TRAINING_ROWS = 7  # pictures the raters practised on; they lie in Images/trainingImages
 

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 
 class SPAQ(Benchmark):

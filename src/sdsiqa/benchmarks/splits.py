@@ -12,7 +12,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SplitLeakError
-from sdsiqa.images import write_bytes
+from sdsiqa.files import write_bytes
 
 PARTS = ("train", "val", "test")
 NUMBERED = 10

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.benchmarks.benchmark import Benchmark
+from sdsiqa.benchmarks.base import Benchmark
 
 NAMES = (
     "additive Gaussian noise, additive noise in colour components, spatially correlated noise, masked noise, "

@@ -10,9 +10,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from sdsiqa.errors import SdsiqaError
-from sdsiqa.images import write_bytes
-from sdsiqa.progress import track
-from sdsiqa.thread_pool import thread_pool
+from sdsiqa.files import write_bytes
+from sdsiqa.runs.progress import track
+from sdsiqa.runs.thread_pool import thread_pool
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 """One picture: RGB `(H, W, 3)` and its map `(H, W)`, or none where no map is wanted."""

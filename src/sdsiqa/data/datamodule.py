@@ -19,7 +19,7 @@ from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset,
 from sdsiqa.data.loader import EpochLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
-from sdsiqa.models.network import QualityNetwork
+from sdsiqa.models.base import QualityNetwork
 from sdsiqa.saliency import CachedMaps, SaliencyProvider
 
 

@@ -15,7 +15,7 @@ from sdsiqa.benchmarks import Benchmark
 from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import Fields
 from sdsiqa.errors import BenchmarkMismatchError
-from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
+from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 
 
 class Sample(TypedDict, total=False):

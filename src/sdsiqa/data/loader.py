@@ -6,9 +6,9 @@ from typing import Any
 from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch.utils.data import DataLoader
 
-from sdsiqa import interruption
 from sdsiqa.data.dataset import Sample
 from sdsiqa.data.sampler import EpochSampler
+from sdsiqa.runs import signals
 
 
 def start_worker(number: int) -> None:
@@ -17,7 +17,7 @@ def start_worker(number: int) -> None:
     Args:
         number: Of the worker.
     """
-    interruption.ignore()
+    signals.ignore()
     pl_worker_init_function(number)
 
 

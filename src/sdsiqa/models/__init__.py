@@ -1,1 +1,10 @@
-"""Networks: they know nothing of training."""
+"""Quality networks, one method a file; they know nothing of training. `sdsiqa.models.NAME` is any class of any file here."""
+
+from typing import Any
+
+from sdsiqa import public_class
+
+
+def __getattr__(name: str) -> Any:
+    """Find a class by its name, in whichever file it is."""
+    return public_class(__name__, name)

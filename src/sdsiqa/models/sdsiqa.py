@@ -6,11 +6,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sdsiqa.models.attention import SpatialAttention, Strengthen, strengthen
-from sdsiqa.models.channel_gate import GCT, GateName, LevelFusion
-from sdsiqa.models.network import QualityNetwork
-from sdsiqa.models.regression import LinearPath, Pool, RegressionHead, pool
-from sdsiqa.models.trunk import Trunk
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.components.attention import SpatialAttention, Strengthen, strengthen
+from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.gates import GCT, GateName, LevelFusion
+from sdsiqa.models.components.heads import LinearPath, Pool, RegressionHead, pool
 
 
 class Levels(NamedTuple):

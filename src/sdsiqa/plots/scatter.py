@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sdsiqa import metrics
-from sdsiqa.metrics import AgreementWarning, LogisticFit
+from sdsiqa.metrics.agreement import AgreementWarning, LogisticFit
 from sdsiqa.plots.heading import wrapped
 from sdsiqa.plots.style import COLOURS, FAINT, INK, MARKERS, new_figure, styled, write_aside
 

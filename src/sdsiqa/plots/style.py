@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sdsiqa.images import write_bytes
-from sdsiqa.manifest import Manifest
+from sdsiqa.files import write_bytes
+from sdsiqa.runs.manifest import Manifest
 
 COLOURS: Final[Sequence[str]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5E4FA2")
 """Told apart with every kind of colour vision [Okabe and Ito 2008]; yellow, faint on white, made way for a violet."""

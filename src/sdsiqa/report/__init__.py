@@ -3,8 +3,8 @@
 `sdsiqa report` prints or writes them; `write` is the same for whoever has runs at hand, such as a grid at its end.
 """
 
-from sdsiqa.report.command import main
+from sdsiqa.report.build import write
+from sdsiqa.report.cli import main
 from sdsiqa.report.result import Blank
-from sdsiqa.report.writing import write
 
 __all__ = ["Blank", "main", "write"]

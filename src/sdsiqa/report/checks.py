@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from sdsiqa.benchmarks import BENCHMARKS
-from sdsiqa.correlation import is_constant
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.metrics.correlation import is_constant
 from sdsiqa.report.result import Result
 
 TOLERANCE = 1e-6

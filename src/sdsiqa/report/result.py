@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
-from sdsiqa.significance import TEST_PER_TRAIN
+from sdsiqa.metrics.significance import TEST_PER_TRAIN
 
 FULL = "full"
 """The ablation that takes nothing away."""

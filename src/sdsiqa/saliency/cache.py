@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.images import write_image
-from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
+from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 
 
 class CachedMaps(SaliencyProvider):

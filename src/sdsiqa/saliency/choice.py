@@ -9,9 +9,8 @@ from textwrap import indent
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sdsiqa import saliency
-from sdsiqa.benchmarks.choice import part_of_file
-from sdsiqa.class_paths import import_class
-from sdsiqa.saliency.provider import SaliencyProvider
+from sdsiqa.runs.class_paths import import_class, part_of_file
+from sdsiqa.saliency.base import SaliencyProvider
 
 
 def provider_classes() -> dict[str, type[SaliencyProvider]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import CheckpointError, WeightsNotFoundError
-from sdsiqa.saliency.provider import SaliencyProvider
+from sdsiqa.saliency.base import SaliencyProvider
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,12 +13,13 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from sdsiqa.arguments import Arguments
 from sdsiqa.errors import ClassNotFoundError, ImageError, MapNotFoundError, RunMismatchError
-from sdsiqa.images import SUFFIXES, read_image, write_bytes, write_image
-from sdsiqa.progress import Progress
+from sdsiqa.files import write_bytes
+from sdsiqa.images import SUFFIXES, read_image, write_image
+from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.progress import Progress
+from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 from sdsiqa.saliency.choice import describe, provider_from_words
-from sdsiqa.saliency.provider import SaliencyProvider, to_uint8
 from sdsiqa.saliency.stored import map_stem
 
 SECONDS = 0.03

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import CheckpointError, MissingExtraError, WeightsNotFoundError
-from sdsiqa.saliency.provider import SaliencyProvider
+from sdsiqa.saliency.base import SaliencyProvider
 
 if TYPE_CHECKING:
     import onnxruntime

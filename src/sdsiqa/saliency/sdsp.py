@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.saliency.provider import SaliencyProvider
+from sdsiqa.saliency.base import SaliencyProvider
 
 _SIDE = 256
 _NOISE = 0.01

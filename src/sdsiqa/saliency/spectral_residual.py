@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.saliency.provider import FLAT, SaliencyProvider
+from sdsiqa.saliency.base import FLAT, SaliencyProvider
 
 _TALLEST = 1024
 """Rows of the small image at most: a picture of one column would become 64 times as tall as it is."""

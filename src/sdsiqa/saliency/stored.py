@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError
 from sdsiqa.images import SUFFIXES
-from sdsiqa.saliency.provider import SaliencyProvider
+from sdsiqa.saliency.base import SaliencyProvider
 
 _LOG = logging.getLogger(__name__)
 

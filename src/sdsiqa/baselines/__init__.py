@@ -1,1 +1,0 @@
-"""Methods that SDS-IQA is compared with, one a file."""

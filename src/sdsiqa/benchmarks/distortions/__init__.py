@@ -1,0 +1,1 @@
+"""Distortions of images at levels."""

@@ -1,0 +1,63 @@
+"""Files written whole or not at all, and JSON that every reader understands. Nothing here imports the rest of sdsiqa."""
+
+import datetime
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically, making its folder: beside its place first, then renamed.
+
+    Args:
+        path: Where the file ends up.
+        data: Its content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def now() -> str:
+    """Give the time in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that a person can read, atomically.
+
+    Args:
+        path: Where.
+        content: What; NaN becomes null, which every reader of JSON understands.
+    """
+    write_bytes(path, to_json(content))
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """Give JSON as `write_json` writes it.
+
+    Args:
+        content: What.
+    """
+    return (json.dumps(plain_values(content), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def plain_values(value: Any) -> Any:
+    """Turn paths into text and NaN into null, wherever they stand in nested values."""
+    if isinstance(value, Mapping):
+        return {str(name): plain_values(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_values(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    return str(value) if isinstance(value, Path) else value

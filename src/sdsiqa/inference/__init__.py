@@ -1,0 +1,1 @@
+"""Scores of images from a checkpoint."""

@@ -1,0 +1,175 @@
+"""Scores of images from a checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sdsiqa.data.crops import Fields, GridCrops, WholeImage
+from sdsiqa.errors import CheckpointError, ImageError
+from sdsiqa.images import read_image, resize_short_side
+from sdsiqa.inference.checkpoint import read_checkpoint
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.saliency.base import SaliencyProvider, to_uint8
+
+SMALLEST_SIDE = 32
+"""Images with a shorter side are refused: they hold less than one step of the deepest features."""
+
+Image = str | Path | NDArray[np.uint8]
+
+
+class Scorer:
+    """Scores images as the run that made the checkpoint scored its test part.
+
+    A score depends on the image alone: not on other images, order or chance.
+
+    Args:
+        network: With its weights.
+        saliency: Where people look.
+        recipe: How images are looked at.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self, network: QualityNetwork, saliency: SaliencyProvider, recipe: Recipe, device: str | torch.device = "cpu"
+    ) -> None:
+        if "reference" in network.inputs:
+            raise CheckpointError(f"{type(network).__name__} compares with references, so a single image has no score")
+        self.network, self.saliency, self.recipe = network.to(device).eval(), saliency, recipe
+        self.device = torch.device(device)
+        self._cut = WholeImage() if recipe.view == "whole" or network.whole else GridCrops(recipe.crop, *recipe.grid)
+
+    def __call__(self, images: Image | Sequence[Image]) -> NDArray[np.float64]:
+        """Score images.
+
+        Args:
+            images: Paths, or RGB arrays `(H, W, 3)` uint8; one or several.
+
+        Returns:
+            Quality `(n,)`, higher is better; 0 and 1 are the ends of the benchmark's scale, and scores may pass them.
+
+        Raises:
+            ImageError: An image cannot be read or has another form; says which and why.
+        """
+        if isinstance(images, str | Path | np.ndarray):
+            images = [images]
+        return np.array([self.score(image) for image in images], dtype=np.float64)
+
+    @torch.inference_mode()
+    def score(self, image: Image) -> float:
+        """Score one image; as calling with one."""
+        inputs = self.inputs(*self.look(image))
+        return float(self.network(*inputs).float().mean())
+
+    def to_mos(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give scores on the scale of the benchmark that the network learnt from.
+
+        Args:
+            quality: Scores of this object.
+        """
+        low, high = self.recipe.mos_range
+        return low + quality * (high - low) if self.recipe.higher_is_better else high - quality * (high - low)
+
+    def look(self, image: Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Give the whole image and its map as the network will see them.
+
+        Args:
+            image: As in calling.
+
+        Returns:
+            RGB `(H, W, 3)` and map `(H, W)`, both uint8.
+
+        Raises:
+            ImageError: As in calling.
+        """
+        name = "array" if isinstance(image, np.ndarray) else str(image)
+        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ImageError(
+                f"{name}: has shape {pixels.shape} and type {pixels.dtype}; expected RGB (H, W, 3) uint8. Floats in [0, 1]: "
+                "(255 * x).round().astype('uint8'); grey: numpy.repeat(x[..., None], 3, 2); OpenCV's BGR: x[..., ::-1]"
+            )
+        if min(pixels.shape[:2]) < SMALLEST_SIDE:
+            raise ImageError(
+                f"{name}: is {pixels.shape[1]}×{pixels.shape[0]} pixels; expected {SMALLEST_SIDE} or more on each side"
+            )
+        if self.recipe.short_side is not None:
+            pixels = resize_short_side(pixels, self.recipe.short_side)
+        return pixels, to_uint8(self.saliency(pixels, name))
+
+    @torch.inference_mode()
+    def guides(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Give the spatial attention of each level over the whole image.
+
+        Args:
+            image: RGB `(H, W, 3)` uint8.
+            saliency: Map `(H, W)` uint8.
+
+        Returns:
+            `(h, w)` in (0, 1) per level; empty for a network without attention.
+        """
+        pictures = [_to_tensor(planes[None]).to(self.device).float().div_(255) for planes in (image, saliency)]
+        guides, _ = self.network.explain(*pictures)
+        return [guide[0, 0].float().cpu().numpy() for guide in guides]
+
+    def inputs(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8]) -> list[torch.Tensor]:
+        """Cut and scale what `look` gave.
+
+        Args:
+            image: RGB `(H, W, 3)` uint8.
+            saliency: Map `(H, W)` uint8.
+
+        Returns:
+            Inputs of the network, `(P, C, h, w)` float32 in [0, 1].
+        """
+        fields: Fields = {"image": image, "saliency": saliency}
+        crops = self._cut({name: fields[name] for name in self.network.inputs})
+        stacked = [np.stack([crop[name] for crop in crops]) for name in self.network.inputs]
+        return [_to_tensor(planes).to(self.device).float().div_(255) for planes in stacked]
+
+
+def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Sequence[str] = ()) -> Scorer:
+    """Open a checkpoint, which carries all that scoring needs.
+
+    Args:
+        checkpoint: File that `sdsiqa fit` wrote.
+        device: Where to compute.
+        trusted: Packages besides sdsiqa whose classes the checkpoint may name.
+
+    Raises:
+        CheckpointError: The file is missing, broken, no checkpoint of sdsiqa, or wants to run code.
+    """
+    content = read_checkpoint(Path(checkpoint))
+    recipe = Recipe.from_json(content.get("sdsiqa"), str(checkpoint))
+    network = recipe.build_network(trusted)
+    prefix = "network."
+    state = {name[len(prefix) :]: value for name, value in content["state_dict"].items() if name.startswith(prefix)}
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    if missing or unexpected:
+        raise CheckpointError(
+            f"{checkpoint}: its weights do not fit its network ({len(missing)} missing such as {missing[:2]}, "
+            f"{len(unexpected)} unknown such as {unexpected[:2]}); use the sdsiqa that made it"
+        )
+    return Scorer(network, recipe.build_saliency(trusted), recipe, device)
+
+
+def score(images: Image | Sequence[Image], checkpoint: str | Path) -> NDArray[np.float64]:
+    """Score images with a checkpoint; `load` once instead to score again and again.
+
+    Args:
+        images: As `Scorer` takes them.
+        checkpoint: File that `sdsiqa fit` wrote.
+
+    Returns:
+        As `Scorer`.
+    """
+    return load(checkpoint)(images)
+
+
+def _to_tensor(planes: NDArray[np.uint8]) -> torch.Tensor:
+    """Bring `(P, h, w[, 3])` to `(P, C, h, w)`, channels last in memory."""
+    tensor = torch.from_numpy(np.ascontiguousarray(planes))
+    return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor[:, None]

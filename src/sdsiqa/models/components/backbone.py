@@ -1,0 +1,196 @@
+"""A timm backbone that can be entered between its levels."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import timm
+import torch
+from timm.models._features import FeatureDictNet
+from torch import Tensor, nn
+
+from sdsiqa.errors import CheckpointError, WeightsNotFoundError
+from sdsiqa.models.components.weights import check_weights
+
+Alter = Callable[[int, Tensor], Tensor]
+"""Changes the features `(N, C, h, w)` of a level, given its position among the levels."""
+
+
+class Trunk(nn.Module):
+    """Features of several levels of any timm backbone.
+
+    Channels, strides, layout and normalisation are read from timm. The constructor builds structure only;
+    `load_pretrained` loads weights, so opening a checkpoint needs neither a network nor the weights' file.
+
+    Args:
+        name: Backbone in timm's naming.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        levels: Which of timm's feature levels, shallow to deep; none takes the last four.
+        same_padding: Pad as TensorFlow does, for weights that were trained so (EfficientNet and MobileNet families).
+        channels: Input channels; those beyond RGB start with zero weights.
+        frozen: Whether weights and statistics stay as they are.
+        frozen_statistics: Whether normalisation layers keep their statistics while weights learn.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        weights: str | None = None,
+        levels: Sequence[int] | None = None,
+        same_padding: bool = False,
+        channels: int = 3,
+        frozen: bool = False,
+        frozen_statistics: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
+        self.frozen, self.frozen_statistics = frozen, frozen_statistics
+        if levels is not None and not levels:
+            raise ValueError("levels is empty; name one or more, or set it to null for the last four")
+        self.body = self._create(channels, pretrained=False)
+        body = cast(Any, self.body)  # timm's attributes, which torch's types do not know
+        count = len(body.feature_info.info)
+        places = [level % count for level in body.feature_info.out_indices]
+        if places != sorted(set(places)):  # timm gives features in the order of depth, but channels in the order asked for
+            raise ValueError(f"levels must go from shallow to deep, each once; got {levels!r} of {count}")
+        self.channels: list[int] = list(body.feature_info.channels())
+        self.strides: list[int] = list(body.feature_info.reduction())
+        config = body.pretrained_cfg
+        self.keeps_channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
+        self.has_patches = not self.staged or self.keeps_channels_last
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+        if frozen:
+            self.requires_grad_(False)
+        self.train()  # Lightning trains in the modes that it finds, so what is frozen must say so from the start
+
+    @property
+    def staged(self) -> bool:
+        """Whether a level can be changed before the next one sees it; plain transformers' can not."""
+        return isinstance(self.body, FeatureDictNet) or hasattr(self.body, "conv_stem")
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """Normalise as the backbone's weights expect.
+
+        Args:
+            image: `(N, 3, h, w)` in [0, 1].
+        """
+        return (image - self.mean) / self.std
+
+    def forward(self, x: Tensor, alter: Alter | None = None, propagate: bool = False) -> list[Tensor]:
+        """Compute the levels.
+
+        Args:
+            x: Normalised input, `(N, channels, h, w)`.
+            alter: Changes each level's features.
+            propagate: Whether the next level sees the changed features.
+
+        Returns:
+            One `(N, C, h, w)` per level, after `alter`.
+        """
+        if self.has_patches:  # they do not overlap: a rest that fills none would be refused
+            step = self.strides[0]
+            x = nn.functional.pad(x, (0, -x.shape[-1] % step, 0, -x.shape[-2] % step))
+        if not propagate or alter is None:
+            features = [self._flip(f) for f in self.body(x)]
+            return features if alter is None else [alter(level, f) for level, f in enumerate(features)]
+        found: list[Tensor] = []
+        for module, is_level in self._steps():
+            x = module(x)
+            if is_level:
+                found.append(alter(len(found), self._flip(x)))
+                x = self._flip(found[-1], back=True)
+        return found
+
+    def train(self, mode: bool = True) -> "Trunk":
+        """Switch to training, except for what is frozen."""
+        super().train(mode and not self.frozen)
+        if self.frozen_statistics:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):  # timm's BatchNormAct2d is one
+                    module.eval()
+        return self
+
+    def load_pretrained(self) -> None:
+        """Load the weights that `weights` names.
+
+        Raises:
+            WeightsNotFoundError: They are not there; says how to get them.
+            CheckpointError: The file is not one of this backbone.
+        """
+        if self.weights is None:
+            return
+        if self.weights != "timm":
+            path = Path(self.weights).expanduser()
+            if not path.is_file():
+                raise WeightsNotFoundError(
+                    f"there are no weights at {self.weights}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
+                    "download them, or to null to start at random"
+                )
+            check_weights(path, self.name, self.body, timm.create_model(self.name, pretrained=False))
+        try:
+            source = self._create(3, pretrained=True).state_dict()
+        except Exception as error:  # timm and its hub client raise many kinds
+            if self.weights != "timm":  # the names fit, the sizes do not
+                reason = " ".join(str(error).split())[:300]
+                raise CheckpointError(f"{self.weights}: is not a file of {self.name} ({reason}); set `weights` to one") from error
+            raise WeightsNotFoundError(
+                f"weights of {self.name} could not be loaded from {self.weights!r} ({str(error).splitlines()[0][:160]}); without "
+                "internet, set SDSIQA_WEIGHTS to a .safetensors file of this backbone"
+            ) from error
+        own = self.body.state_dict()
+        for name, value in source.items():
+            if own[name].shape == value.shape:
+                own[name].copy_(value)
+            else:  # the first convolution of an input with more channels
+                own[name].zero_()
+                own[name][:, : value.shape[1]].copy_(value)
+
+    def _create(self, channels: int, pretrained: bool) -> nn.Module:
+        arguments: dict[str, Any] = {"pad_type": "same"} if self.same_padding else {}
+        if pretrained and self.weights != "timm":
+            arguments["pretrained_cfg_overlay"] = {"file": str(Path(str(self.weights)).expanduser())}
+        arguments["out_indices"] = (-4, -3, -2, -1) if self.levels is None else tuple(self.levels)
+        # ViT and Swin are built for one image size unless told otherwise, each in its own words
+        sizes: tuple[dict[str, Any], ...] = (
+            {"dynamic_img_size": True, "dynamic_img_pad": True},
+            {"strict_img_size": False},
+            {},
+        )
+        for any_size in sizes:
+            try:
+                body: nn.Module = timm.create_model(
+                    self.name, features_only=True, in_chans=channels, pretrained=pretrained, **arguments, **any_size
+                )
+            except TypeError as error:
+                if "pad_type" in str(error):
+                    raise ValueError(f"{self.name} cannot pad as TensorFlow does; set same_padding to false") from error
+                if not any(word in str(error) for word in any_size):
+                    raise
+            except (AssertionError, IndexError) as error:  # timm's, for a level that is not there
+                raise ValueError(f"{self.name} cannot give the levels {self.levels!r} ({error}); name others") from error
+            else:
+                return body
+        raise AssertionError("the last attempt returns or raises")
+
+    def _flip(self, x: Tensor, back: bool = False) -> Tensor:
+        """Bring features of bodies that keep channels last (Swin) to `(N, C, h, w)`, or back."""
+        if not self.keeps_channels_last:
+            return x
+        return x.permute(0, 2, 3, 1) if back else x.permute(0, 3, 1, 2)
+
+    def _steps(self) -> Iterator[tuple[nn.Module, bool]]:
+        """Modules of the body in order, with whether a level ends there."""
+        if isinstance(self.body, FeatureDictNet):
+            for name, module in self.body.items():
+                yield module, name in self.body.return_layers
+            return
+        body = cast(Any, self.body)  # EfficientNet's and MobileNet's feature networks, which share these names
+        taps = body._stage_out_idx
+        yield body.conv_stem, False
+        # some families keep the activation apart from the normalisation
+        yield nn.Sequential(body.bn1, getattr(body, "act1", nn.Identity())), 0 in taps
+        for position, block in enumerate(body.blocks, start=1):
+            yield block, position in taps

@@ -1,0 +1,171 @@
+"""Finding score tables in run folders, and reading what the folders say of them."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.metrics.significance import TEST_PER_TRAIN
+from sdsiqa.report.checks import check_results
+from sdsiqa.report.external import foreign_files, read_foreign
+from sdsiqa.report.result import FULL, Result
+from sdsiqa.runs.fingerprint import decisive
+from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
+from sdsiqa.runs.scores import read_scores
+
+NAN = float("nan")
+
+
+def read_results(runs: Sequence[Path], remarks: Mapping[str, str] | None = None) -> list[Result]:
+    """Read every score table of some runs, and refuse those of which no honest table can be made.
+
+    Runs that are not finished and folders without scores are left out, with a line on standard error each.
+
+    Args:
+        runs: Run folders, folders that hold them (one or two levels down), folders of a foreign method, CSV files.
+        remarks: What a reader must know of a method, by its name, in place of what its runs say.
+
+    Returns:
+        One result per score table.
+
+    Raises:
+        RunMismatchError: There is no score table, the tables do not belong together (`check_results`), or a remark is on
+            a method that is not among them.
+        BenchmarkMismatchError: A table is damaged.
+    """
+    own: dict[Path, Result] = {}
+    dropped: dict[Path, None] = {}
+    left_out = LeftOut("report")
+    check_paths(runs)
+    for run in runs:
+        tables, foreign = _tables(run, left_out)
+        own |= {file.resolve(): read_result(folder, file) for folder, file in tables if file.resolve() not in own}
+        dropped |= dict.fromkeys(foreign)
+    left_out.tell(bool(own or dropped), "name a folder that `sdsiqa fit` made, a folder of them, or a score table")
+    results = list(own.values())
+    results += [read_foreign(file, results) for file in dropped]
+    check_results(results)
+    methods = sorted({result.method for result in results})
+    for name in remarks or {}:
+        if name not in methods:
+            raise RunMismatchError(f"a remark is on {name!r}, and no run is called so; there are {', '.join(methods)}")
+    return [dataclasses.replace(result, remark=(remarks or {}).get(result.method, result.remark)) for result in results]
+
+
+def read_result(folder: Path, file: Path) -> Result:
+    """Read one score table of a run folder.
+
+    Args:
+        folder: The run folder.
+        file: A table in its `scores/`.
+    """
+    config, record = _config(folder), RunFolder(folder).record
+    run, data = config.get("run") or {}, config.get("data") or {}
+    benchmark, _, part = file.stem.rpartition("-")
+    split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
+    name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
+    source = data.get("benchmark") or {}
+    trained_on = str(source.get("class_path", "")).rsplit(".", 1)[-1].lower()
+    parts = _split(folder) if benchmark == trained_on else {}
+    trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
+    test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
+    root = (source.get("init_args") or {}).get("root")
+    hours = (record.get("cost") or {}).get("training_hours", NAN)
+    return Result(
+        file=file,
+        method=str(run.get("method") or record.get("method") or _network(config) or name),
+        ablation=str(run.get("ablation") or record.get("ablation") or FULL),
+        trained_on=trained_on,
+        benchmark=benchmark,
+        part=part,
+        split=split,
+        seed=seed,
+        table=ordered(read_scores(file, allow_nan=True)),
+        test_per_train=test / train if test and train else TEST_PER_TRAIN,
+        minutes=60 * (NAN if hours is None else hours),
+        chosen_by=str(record.get("chosen_by") or ""),
+        seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
+        tested=frozenset(parts.get("test", ())),
+        root=Path(root) if root and benchmark == trained_on else None,
+        remark=str(run.get("remark") or ""),
+        settings=_flat(decisive({**config, "seed_everything": None, "data": {**data, "split": None}})),
+    )
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Put a score table in the order of its images, so that tables of the same images pair row by row.
+
+    Args:
+        table: As `read_scores` gives it.
+    """
+    return table.sort_values("image", kind="stable").reset_index(drop=True)
+
+
+def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """Give the score tables at a path, with the run folder of each, and those of methods from elsewhere."""
+    if path.is_file():
+        folder = path.parent.parent
+        if path.suffix != ".csv":
+            left_out.add(path, "is no score table: its name does not end in .csv")
+        elif not (folder / "run.json").exists():
+            return [], [path]
+        elif reason := why_unfinished(folder):
+            left_out.add(path, f"is of a run that {reason}")
+        else:
+            return [(folder, path)], []
+        return [], []
+    tables, folders, foreign = [], run_folders(path), foreign_files(path)
+    for folder in folders:
+        found = [(folder, file) for file in sorted((folder / "scores").glob("*.csv"))]
+        reason = why_unfinished(folder)
+        if reason:
+            left_out.add(folder, reason)
+        elif found:
+            tables += found
+        elif folder == path or folder.parent.name != "stage-one":  # a first stage tests nothing, and is seldom meant
+            left_out.add(folder, "holds no scores/*.csv")
+    if not folders and not foreign:
+        left_out.add(path, "holds no scores/*.csv")
+    return tables, foreign
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    file = folder / "config.yaml"
+    try:
+        return dict(yaml.safe_load(file.read_text()))
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise RunMismatchError(
+            f"{file} cannot be read ({type(error).__name__}), so nobody knows what {folder} scored; put the run's config.yaml "
+            "back, or leave the folder out"
+        ) from error
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Write nested values by dotted key."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {
+        key: leaf for part, item in value.items() for key, leaf in _flat(item, f"{name}.{part}" if name else str(part)).items()
+    }
+
+
+def _network(config: dict[str, Any]) -> str:
+    """Name the network's class: what a run is called that was made before runs named their method."""
+    network = ((config.get("model") or {}).get("init_args") or {}).get("network") or {}
+    return str(network.get("class_path", "")).rsplit(".", 1)[-1].lower()
+
+
+def _split(folder: Path) -> dict[str, list[str]]:
+    """Images of each part, as `split.json` names them; empty without one."""
+    file = folder / "split.json"
+    if not file.exists():
+        return {}
+    content = json.loads(file.read_text())
+    return {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")}

@@ -1,0 +1,117 @@
+"""What each part of a method is worth: ablations against the full method, on the same images."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sdsiqa.report.comparisons import verdicts
+from sdsiqa.report.footnotes import Marks
+from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
+from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
+from sdsiqa.report.table import Table, about_dashes, number, signed, span
+from sdsiqa.report.tables.summary import runs_of, warnings_of
+
+FEW_SPLITS = 3
+
+
+def ablation_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
+    """Make, per benchmark and method that has ablations, the table of differences to the full method.
+
+    Args:
+        results: Of any methods.
+        evidence: Their measures.
+    """
+    tables = []
+    for group, some in by_group(results, is_cross=False).items():
+        for method in sorted({result.method for result in some}):
+            labels = by_label([result for result in some if result.method == method])
+            ablations = {own[0].ablation for own in labels.values()}
+            if FULL in ablations and len(ablations) > 1:
+                tables.append(_table(group, method, labels, evidence))
+    return tables
+
+
+def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: Evidence) -> Table:
+    marks, rows, cells = Marks(), [], []
+    base = next(label for label, some in labels.items() if some[0].ablation == FULL)
+    against = verdicts(labels, base, evidence)
+    everywhere = {result.split for some in labels.values() for result in some}
+    for label, some in labels.items():
+        srcc, plcc = evidence.spread(some, "srcc"), evidence.spread(some, "plcc")
+        note = warnings_of(some, srcc, everywhere, evidence, marks)
+        mean = number(srcc.mean) + ("" if srcc.sd != srcc.sd else f" ± {number(srcc.sd)}") + note
+        difference, p = against.get(label, (None, float("nan")))
+        linear = evidence.difference(some, labels[base], "plcc") if label != base else None
+        cells.append(
+            [
+                *(some[0].ablation, runs_of(some), mean),
+                *_difference(difference, p, is_full=label == base),
+                number(plcc.mean) + ("" if plcc.sd != plcc.sd else f" ± {number(plcc.sd)}"),
+                signed(linear.verdict.difference) if linear else "",
+            ]
+        )
+        found = {"method": method, "ablation": some[0].ablation, "runs": len(some), "srcc": srcc.mean, "plcc": plcc.mean}
+        rows.append({**found, **_numbers(difference, p, linear)})
+    tests = sorted({difference.verdict.test for difference, _ in against.values()})
+    notes = [
+        *marks.notes,
+        f"Δ: minus the full method, on the same images of the common splits. Verdict: {' and '.join(tests) or 'none'}, 5 % after "
+        f"Holm's correction for {sum(p == p for _, p in against.values())} comparisons.",
+        "95 % of images: paired bootstrap, how far the choice of test images alone moves the difference; 95 % of splits: by the "
+        "corrected resampled t, which also counts training on other images.",
+        *about_dashes(*(end for found, _ in against.values() for end in (found.verdict.low, found.images.low))),
+    ]
+    if any(1 < len(difference.splits) <= FEW_SPLITS for difference, _ in against.values()):
+        notes.append("So few splits leave one or two degrees of freedom: hardly any difference can be told from noise.")
+    heads = ["ablation", "runs", "SRCC", "Δ SRCC", "95 % of splits", "95 % of images", "p (Holm)", "verdict"]
+    heads += ["PLCC (raw)", "Δ PLCC"]
+    first = next(iter(labels.values()))[0]
+    name = f"ablation-{stem(group)}-{method}"
+    heading = f"Ablations of {base}: {title(first.benchmark)}, {group}"
+    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2)
+
+
+def verdict_of(difference: Difference, p: float) -> str:
+    """Say in words what a comparison came to.
+
+    Args:
+        difference: Of an ablation to the full method.
+        p: Its corrected probability.
+    """
+    if p != p:
+        return "no verdict"
+    if p >= SIGNIFICANT:
+        return "inside the noise"
+    return "better" if difference.verdict.difference > 0 else "worse"
+
+
+def _difference(difference: Difference | None, p: float, is_full: bool) -> list[str]:
+    if is_full:
+        return ["", "", "", "", ""]
+    if difference is None:
+        return ["no common split", "", "", "", ""]
+    splits, images = difference.verdict, difference.images
+    over = span(splits.low, splits.high) if splits is not images else ""
+    return [
+        *(signed(splits.difference), over, span(images.low, images.high)),
+        *("" if p != p else number(p), verdict_of(difference, p)),
+    ]
+
+
+def _numbers(difference: Difference | None, p: float, linear: Difference | None) -> dict[str, object]:
+    if difference is None:
+        return {}
+    splits, images = difference.verdict, difference.images
+    return {
+        "difference": splits.difference,
+        "low": splits.low,
+        "high": splits.high,
+        "images_low": images.low,
+        "images_high": images.high,
+        "p": splits.p,
+        "p_holm": p,
+        "test": splits.test,
+        "verdict": verdict_of(difference, p),
+        "splits": " ".join(difference.splits),
+        "plcc_difference": linear.verdict.difference if linear else float("nan"),
+    }

@@ -1,0 +1,91 @@
+"""What decides the result of a run, and its hash: the name of its folder comes from it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sdsiqa.files import plain_values
+
+# neither of these decides a number: where files lie, how much is shown, how work is spread
+_UNDECISIVE_SECTIONS = frozenset({"config", "run", "wandb", "ckpt_path", "weights_only"})
+_UNDECISIVE_DATA = frozenset({"num_workers", "cache", "maps"})
+_UNDECISIVE_TRAINER = frozenset(
+    {
+        "accelerator", "strategy", "devices", "num_nodes", "logger", "callbacks", "default_root_dir", "profiler",
+        "enable_progress_bar", "enable_model_summary", "enable_checkpointing", "log_every_n_steps", "num_sanity_val_steps",
+    }
+)  # fmt: skip
+# settings of the model that came after the first results were kept: where they are not used, a run is the one it was before
+_LATER = {"objective": None, "pretraining": None, "still": 0.0}
+
+
+def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what decides the result of a run.
+
+    Args:
+        config: The resolved configuration as plain values.
+
+    Returns:
+        What is left without places, display and the spread of work.
+    """
+    kept = {name: value for name, value in config.items() if name not in _UNDECISIVE_SECTIONS}
+    kept["data"] = _data(config.get("data"))
+    kept["trainer"] = {
+        name: value for name, value in dict(config.get("trainer") or {}).items() if name not in _UNDECISIVE_TRAINER
+    }
+    kept["model"] = _model(config.get("model"))
+    # averaging weights is a callback, and it decides; so may any other that a configuration adds
+    kept["callbacks"] = dict(config.get("trainer") or {}).get("callbacks") or []
+    return kept
+
+
+def fingerprint(config: Mapping[str, Any]) -> str:
+    """Hash what decides the result of a run.
+
+    Args:
+        config: The resolved configuration as plain values.
+
+    Returns:
+        Eight hexadecimal digits.
+    """
+    return hash_of(decisive(config))[:8]
+
+
+def hash_of(content: Mapping[str, Any]) -> str:
+    """Hash plain values, whatever their order; 64 hexadecimal digits.
+
+    Args:
+        content: Values by name.
+    """
+    return hashlib.sha256(json.dumps(plain_values(content), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _data(data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Keep what decides of a data section."""
+    kept = {name: value for name, value in dict(data or {}).items() if name not in _UNDECISIVE_DATA}
+    # a benchmark's labels are hashed, wherever it lies; stored maps are not, so their folder counts
+    kept["benchmark"] = _without(kept.get("benchmark"), "root")
+    return kept
+
+
+def _model(model: Mapping[str, Any] | None) -> Any:
+    """Keep what decides of a model section."""
+    kept = _without(model, "folder")  # of features that ridge_start could compute again
+    arguments = (kept or {}).get("init_args")
+    if not isinstance(arguments, dict):
+        return kept
+    for name, unused in _LATER.items():
+        if arguments.get(name, unused) == unused:
+            arguments.pop(name, None)
+    stage = (arguments.get("pretraining") or {}).get("init_args") or {}
+    if isinstance(stage.get("data"), Mapping):
+        stage["data"] = _data(stage["data"])
+    return kept
+
+
+def _without(value: Any, name: str) -> Any:
+    """Drop an argument wherever it stands in a nested configuration."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without(item, name) for key, item in value.items() if key != name}

@@ -1,0 +1,192 @@
+"""A run and its folder: what it is, where it lives, whether it is finished.
+
+The name of the folder comes from the configuration alone, so every rank, every requeued job and every impatient person
+finds the same place.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.files import to_json
+from sdsiqa.runs.lock import Claim
+from sdsiqa.runs.manifest import Manifest
+
+START = -1
+"""Epoch of the weights before the first step, in `metrics.csv` and `run.json`."""
+
+
+@dataclasses.dataclass
+class RunSettings:
+    """Where a run lives and what dashboards call it.
+
+    Args:
+        name: First part of the folder's name.
+        root: Folder of all runs.
+        folder: This very folder, as a saved configuration says it; none makes `root/name-hash`.
+        group: Runs that belong together on a dashboard, such as the cells of one experiment.
+        job_type: Kind of run on a dashboard.
+        tags: Words to filter by on a dashboard.
+        method: What tables call the method.
+        ablation: What tables call the variant of the method; `full` leaves nothing out.
+        remark: What a reader of tables must know of it, such as that it learnt for too short a time.
+        checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
+            those of epochs' ends alone.
+        test: Whether the test part is read at the end; a first stage leaves it alone.
+    """
+
+    name: str = "run"
+    root: Path = Path("runs")
+    folder: Path | None = None
+    group: str | None = None
+    job_type: str = "train"
+    tags: list[str] = dataclasses.field(default_factory=list)
+    method: str = "sdsiqa"
+    ablation: str = "full"
+    remark: str = ""
+    checkpoint_every: int = 500
+    test: bool = True
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_every < 0:
+            raise RunMismatchError(f"run.checkpoint_every is {self.checkpoint_every}; give a number of steps, or 0")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    ```text
+    config.yaml               everything, resolved: `sdsiqa fit -c <folder>/config.yaml` repeats the run
+    run.json                  id, hashes, versions, machine, times, state
+    split.json                which images trained, chose and tested
+    checkpoints/              best.ckpt last.ckpt
+    metrics.csv metrics.json  the course · the final figures in full precision, by benchmark and part
+    scores/<benchmark>-<part>.csv
+    figures/*.png  wandb/
+    manifest.json             checksums of all these, for `sdsiqa verify`
+    ```
+
+    Args:
+        path: Where it lies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.manifest = Manifest(path)
+        self.claim = Claim(path)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Content of `run.json`; empty for a new folder.
+
+        Raises:
+            RunMismatchError: The file is damaged.
+        """
+        file = self.path / "run.json"
+        try:
+            return dict(json.loads(file.read_text())) if file.exists() else {}
+        except (ValueError, TypeError) as error:
+            raise RunMismatchError(
+                f"{file} cannot be read ({type(error).__name__}: {error}); put it back, or remove the folder"
+            ) from error
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return self.record.get("state") == "finished"
+
+    @property
+    def last(self) -> Path | None:
+        """Checkpoint to go on from."""
+        file = self.path / "checkpoints" / "last.ckpt"
+        return file if file.exists() else None
+
+    @property
+    def best(self) -> Path | None:
+        """Checkpoint that validation chose; the last one where nothing was chosen."""
+        file = self.path / "checkpoints" / "best.ckpt"
+        return file if file.exists() else self.last
+
+    def summary(self) -> str:
+        """Say for a person what came out, and where everything lies."""
+        file = self.path / "metrics.json"
+        metrics = json.loads(file.read_text()) if file.exists() else {}
+        lines = [_told(key, values) for key, values in metrics.items()]
+        files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
+        return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files))), *self._no_gain()])
+
+    def _no_gain(self) -> list[str]:
+        """Say that training brought nothing, if so."""
+        best = self.record.get("best") or {}
+        if best.get("epoch") != START:
+            return []
+        name, value = next((name, value) for name, value in best.items() if name not in ("epoch", "step"))
+        return [f"no epoch reached the {name} of {value:.4f} before the first step: the weights of the start were tested"]
+
+    def list_as_made(self) -> None:
+        """Append the folder's path to the file that SDSIQA_RUN_LIST names, so that a script knows which runs it made."""
+        if os.environ.get("SDSIQA_RUN_LIST"):
+            with Path(os.environ["SDSIQA_RUN_LIST"]).open("a", encoding="utf-8") as file:
+                file.write(f"{self.path}\n")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, atomically and with its checksum.
+
+        Args:
+            name: Path below the folder.
+            data: Its content.
+        """
+        self.manifest.write(self.path / name, data)
+
+    def check(self, facts: Mapping[str, str]) -> None:
+        """Refuse to mix runs.
+
+        Args:
+            facts: What this process is about to use: `hash`, `data_version`, `split_hash`.
+
+        Raises:
+            RunMismatchError: The folder was made from something else; says from what.
+        """
+        record = self.record
+        for name, value in facts.items():
+            if name in record and record[name] != value:
+                raise RunMismatchError(
+                    f"{self.path} holds a run whose {name} is {record[name]!r}, and this one's is {value!r}; choose another "
+                    "run.name, or remove the folder"
+                )
+
+    def update(self, **facts: Any) -> None:
+        """Write facts into `run.json`, keeping what is there.
+
+        Args:
+            facts: JSON values by name.
+        """
+        with self.manifest.lock:
+            self.write("run.json", to_json({**self.record, **facts}))
+
+    def add_metrics(self, key: str, values: Mapping[str, Any]) -> None:
+        """Write final figures into `metrics.json`, keeping those of other parts.
+
+        Args:
+            key: Benchmark and part, such as `livec-test`.
+            values: Figures by name.
+        """
+        file = self.path / "metrics.json"
+        with self.manifest.lock:
+            known = json.loads(file.read_text()) if file.exists() else {}
+            self.write(file.name, to_json({**known, key: dict(values)}))
+
+
+def _told(key: str, values: Mapping[str, Any]) -> str:
+    """Write the metrics of a part in one line; those that are undefined with the reason."""
+    told = [f"{name.upper()} {value:.4f}" for name, value in values.items() if isinstance(value, float)]
+    if isinstance(values.get("rmse"), float) and "of" in values:
+        told.append(f"(RMSE: of {values['of']})")
+    undefined = [name.upper() for name, value in values.items() if value is None]
+    if undefined:
+        told.append(f"no {', '.join(undefined)}: {values.get('why', 'undefined for these scores')}")
+    return f"{key}: " + "  ".join(told)

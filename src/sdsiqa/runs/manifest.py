@@ -1,0 +1,139 @@
+"""Checksums of the files of a run, kept while they are written."""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from sdsiqa.errors import RunMismatchError
+from sdsiqa.files import write_bytes
+
+NAME = "manifest.json"
+VERSION = 1
+WATCHED = (
+    "config.yaml",
+    "run.json",
+    "split.json",
+    "metrics.*",
+    "checkpoints/*.ckpt",
+    "scores/*.csv",
+    "figures/*.*",
+)
+"""Files that no one but a run itself should have put into its folder."""
+
+
+class Manifest:
+    """`manifest.json` of a run's folder: SHA-256 and size of every file that matters.
+
+    A new checksum is entered before its file is renamed, with the old one beside it until the rename is done. So a process
+    may die at any moment, and what lies there is still one of the two.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / NAME
+        # one object per file and process, so that whoever holds it can call what takes it again
+        self.lock = FileLock(folder / ".manifest.lock", is_singleton=True)
+
+    def read(self) -> dict[str, Any]:
+        """Entries by path below the folder: `sha256`, `bytes`, and `replaces` while a file is being replaced.
+
+        Raises:
+            RunMismatchError: The file is no manifest, or one of another version.
+        """
+        if not self.path.exists():
+            return {}
+        try:
+            content = json.loads(self.path.read_text())
+            version, files = content["version"], dict(content["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunMismatchError(f"{self.path} is no manifest ({type(error).__name__}: {error}); remove it") from error
+        if version != VERSION:
+            raise RunMismatchError(f"{self.path} has version {version!r}, and this sdsiqa reads {VERSION}; use the newer sdsiqa")
+        return files
+
+    def publish(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Let a file be written beside its place, then enter it and move it there.
+
+        Args:
+            path: Where it ends up, in the folder.
+            write: Writes to the path that it is given, which has the same suffix.
+        """
+        part = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(part)
+            self.replace(part, path, _sha256(part), part.stat().st_size)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file and enter it.
+
+        Args:
+            path: Where, in the folder.
+            data: Its content.
+        """
+        self.publish(path, lambda part: write_bytes(part, data))
+
+    def replace(self, part: Path, path: Path, sha256: str, size: int) -> None:
+        """Enter a file that is complete, then move it to its place.
+
+        Args:
+            part: The file, beside its place.
+            path: Its place.
+            sha256: Its checksum.
+            size: Its length in bytes.
+        """
+        name = path.relative_to(self.folder).as_posix()
+        entry: dict[str, Any] = {"sha256": sha256, "bytes": size}
+        with self.changing() as files:
+            old = files.get(name, {})
+            files[name] = {**entry, "replaces": [value for value in (old.get("sha256"), *old.get("replaces", [])) if value][:2]}
+        part.replace(path)
+        with self.changing() as files:
+            files[name] = entry
+
+    def problems(self) -> list[str]:
+        """Compare the files with their checksums.
+
+        Returns:
+            A line for each file that is missing, changed or unknown; empty for a sound folder.
+        """
+        files, found = self.read(), []
+        for name, entry in sorted(files.items()):
+            path = self.folder / name
+            if not path.is_file():
+                if entry.get("replaces") != []:  # else its first writer died between entering it and moving it here
+                    found.append(f"{name}: is missing")
+            elif (sha256 := _sha256(path)) not in (entry["sha256"], *entry.get("replaces", [])):
+                size = path.stat().st_size
+                how = f"{size} bytes instead of {entry['bytes']}" if size != entry["bytes"] else "as many bytes"
+                found.append(
+                    f"{name}: has changed since it was written ({how}, SHA-256 {sha256[:12]}…, not {entry['sha256'][:12]}…)"
+                )
+        there = {path.relative_to(self.folder).as_posix() for pattern in WATCHED for path in self.folder.glob(pattern)}
+        unknown = sorted(name for name in there - set(files) - {NAME} if not Path(name).name.startswith("."))
+        return found + [f"{name}: is not in {NAME}; it came from elsewhere" for name in unknown]
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """Give the entries to change; one process at a time."""
+        with self.lock:
+            files = self.read()
+            yield files
+            write_bytes(self.path, (json.dumps({"version": VERSION, "files": files}, indent=1) + "\n").encode())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

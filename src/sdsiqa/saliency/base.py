@@ -1,0 +1,132 @@
+"""What every saliency provider promises: one map of the whole image, computed before any crop."""
+
+import hashlib
+import inspect
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sdsiqa.errors import ClassDefinitionError, ImageError
+from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_count, is_flag
+
+FLAT = 1e-6
+"""Range of values below which a map says nothing: looking is equally likely everywhere."""
+
+_ATTRIBUTES = {
+    "slow": Attribute(is_flag, "true or false", "True"),
+    "version": Attribute(lambda value: value is not None and is_count(value), "a whole number, at least 1,", "2"),
+    "uses_name": Attribute(is_flag, "true or false", "True"),
+}
+
+
+class SaliencyProvider(ABC):
+    """Where people look: a map of the whole image.
+
+    Constructors only store their arguments, as attributes of the same name; files and models are opened on first use.
+    So a provider costs nothing to build, and what is sent to a loader's worker is its settings alone.
+    """
+
+    slow: ClassVar[bool] = False
+    """Whether training refuses to compute these maps on the way: cache them (`CachedMaps`) or store them (`Stored`)."""
+
+    version: ClassVar[int] = 1
+    """Raised when the maps change."""
+
+    uses_name: ClassVar[bool] = False
+    """Whether the map depends on the image's name and not on its pixels alone."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_attributes(cls, _ATTRIBUTES)
+
+    def __call__(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
+        """Map a whole image.
+
+        Args:
+            image: RGB pixels, `(H, W, 3)` uint8 in 0 … 255.
+            name: Path of the image below its root, with `/`; identifies it for stored and for random maps.
+
+        Returns:
+            `(H, W)` float32 with minimum 0 and maximum 1; ones where the map is flat (range below 1e-6).
+
+        Raises:
+            ImageError: `image` is no RGB image, or its map holds values that are not finite.
+            MapNotFoundError: A stored map is missing.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ImageError(f"{name}: got {image.dtype} {image.shape}; expected RGB pixels, (H, W, 3) uint8")
+        height, width = image.shape[:2]
+        values = np.asarray(self._map(image, name), np.float32)
+        if not np.isfinite(values).all():
+            raise ImageError(f"{name}: {self!r} gave values that are not finite; check the model or the map file")
+        if values.shape != (height, width):
+            values = np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        values = values - values.min()
+        highest = values.max()
+        return np.ones_like(values) if highest < FLAT else values / highest
+
+    @abstractmethod
+    def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.floating]:
+        """Compute the map, in any range and size: `__call__` resizes and normalises it."""
+
+    def settings(self) -> dict[str, Any]:
+        """List the constructor's arguments and their values.
+
+        Raises:
+            ClassDefinitionError: The constructor does not store its arguments under their own names.
+        """
+        arguments = list(inspect.signature(type(self)).parameters)
+        missing = [name for name in arguments if not hasattr(self, name)]
+        if missing:
+            raise ClassDefinitionError(
+                f"class {type(self).__module__}.{type(self).__qualname__}: its constructor does not store {', '.join(missing)}; "
+                f"write self.{missing[0]} = {missing[0]}, for settings identify maps and travel to loader processes"
+            )
+        return {name: getattr(self, name) for name in arguments}
+
+    def fingerprint(self) -> str:
+        """Identify the maps: 16 hexadecimal digits of a SHA-256 over class name, version and settings.
+
+        A setting that is a file counts with its content, not with its path: a model may move, but not change unseen.
+
+        Raises:
+            FileNotFoundError: A file among the settings is missing.
+        """
+        settings = {key: _identity(value) for key, value in self.settings().items()}
+        text = json.dumps([type(self).__name__, self.version, settings], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{key}={str(v) if isinstance(v, Path) else v!r}" for key, v in self.settings().items())
+        return f"{type(self).__name__}({values})"
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
+        # an opened model stays behind: a worker opens its own
+        return partial(type(self), **self.settings()), ()
+
+
+def to_uint8(saliency: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Round a map to 8 bits.
+
+    Args:
+        saliency: `(H, W)` in [0, 1].
+
+    Returns:
+        `(H, W)` uint8 in 0 … 255; 0 and 1 are kept exactly.
+    """
+    return np.asarray(np.rint(saliency * np.float32(255)), np.uint8)
+
+
+def _identity(value: Any) -> Any:
+    """Reduce a setting to what JSON holds."""
+    if isinstance(value, Path):
+        with value.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return value

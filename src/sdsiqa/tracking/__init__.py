@@ -1,0 +1,1 @@
+"""Weights & Biases: sessions, loggers, artifacts, dashboards, and what was logged offline."""

@@ -1,0 +1,92 @@
+"""A logger whose rows are exact over stops, kills and a dead server."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+
+from sdsiqa.tracking.log_rows import Course
+
+
+class RunLogger(WandbLogger):
+    """Logs each row once, however often the run is stopped or killed on its way.
+
+    Rows are numbered as in the run's own file. What W&B has already is not sent again, and what it has lost is.
+
+    Args:
+        experiment: The W&B run.
+        course: The run's own file of rows.
+        known: Rows that W&B has.
+    """
+
+    def __init__(self, experiment: Any, course: Course, known: int) -> None:
+        super().__init__(experiment=experiment)
+        self.course, self.known = course, known
+        self.alive = True
+        self._step = 0
+
+    def go_on(self, rows: int) -> None:
+        """Start behind the rows of a checkpoint; W&B gets those of them that it has lost.
+
+        Args:
+            rows: How many the checkpoint counts.
+        """
+        self.course.go_on(rows)
+        for number, row in enumerate(self.course.read()):
+            self._step = int(row.get("trainer/global_step", self._step))
+            self._send(number, row)
+
+    def append(self) -> None:
+        """Start behind all that there is, as an evaluation does."""
+        self.go_on(len(self.course.read()))
+        self.course.rows = max(self.course.rows, self.known)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log a row.
+
+        Args:
+            metrics: Values by name.
+            step: Optimiser steps before it.
+        """
+        row = {name: float(value) for name, value in metrics.items()}
+        self._step = self._step if step is None else step
+        row["trainer/global_step"] = self._step
+        self._send(self.course.add(row), row)
+
+    def log_object(self, key: str, value: Any) -> None:
+        """Log a figure or a table.
+
+        Args:
+            key: Its name on dashboards.
+            value: What W&B shows.
+        """
+        self._send(self.course.add({"object": key}), {key: value, "trainer/global_step": self._step})
+
+    def _send(self, number: int, row: Mapping[str, Any]) -> None:
+        if number >= self.known and "object" not in row:
+            self.attempt(lambda: self.experiment.log(dict(row), step=number, commit=True))
+
+    def attempt(self, call: Callable[[], object]) -> None:
+        """Call W&B; whatever it raises, of its many kinds, ends its part in the run, and not the run.
+
+        Args:
+            call: What to do.
+        """
+        if not self.alive:
+            return
+        try:
+            call()
+        except Exception as error:
+            self.alive = False
+            rank_zero_info(f"W&B takes nothing any more ({first_line(error)}); the run goes on, its folder has everything")
+
+
+def first_line(error: BaseException) -> str:
+    """Give what an error says, in short.
+
+    Args:
+        error: The error.
+    """
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]

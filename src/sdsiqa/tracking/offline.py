@@ -1,0 +1,104 @@
+"""`sdsiqa sync`: upload what was logged offline to Weights & Biases, in order, once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sdsiqa.errors import SdsiqaError
+from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.found import LeftOut, check_paths
+
+
+def main(args: list[str] | None = None) -> int:
+    """Upload the offline runs of some run folders.
+
+    Args:
+        args: Words after `sdsiqa sync`; none takes the process's own.
+
+    Returns:
+        0 if everything is on the server.
+    """
+    parser = Arguments(
+        prog="sdsiqa sync",
+        description="Upload what was logged offline to Weights & Biases, in order, once. Needs `wandb login` first.",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
+    parser.add_argument("--entity", help="user or team; who is logged in, if not given")
+    parser.add_argument("--dry-run", action="store_true", help="list what would go up; upload nothing")
+    options = parser.parse_args(args)
+    parts = offline_parts(options.runs)
+    waiting = [part for part in parts if not _is_synced(part)]
+    print(f"{len(parts) - len(waiting)} of {len(parts)} offline logs are on the server already")
+    for part in waiting:
+        print(f"  {part.parent.parent.name}: {part.name}")
+    if options.dry_run or not waiting:
+        return 0
+    _upload(waiting, options.entity)
+    left = [part for part in waiting if not _is_synced(part)]
+    if left:
+        raise SdsiqaError(
+            f"{len(left)} of {len(waiting)} logs did not go up, the first {left[0]}; see what W&B says above, and call this "
+            "again: what is up stays up"
+        )
+    print(f"{len(waiting)} logs went up")
+    return 0
+
+
+def offline_parts(runs: Sequence[Path]) -> list[Path]:
+    """Find what was logged offline.
+
+    Args:
+        runs: Run folders, or folders that hold them at any depth.
+
+    Returns:
+        Folders `offline-run-<time>-<id>` in order of time: a run that was interrupted has one per start, and later ones
+        continue earlier ones.
+
+    Raises:
+        RunMismatchError: A path does not exist, or none of the folders holds any.
+    """
+    check_paths(runs)
+    found: dict[Path, None] = {}
+    left_out = LeftOut("sync")
+    for run in runs:
+        parts = list(_below(run))
+        if not parts:
+            left_out.add(run, "holds no wandb/offline-run-*")
+        found |= dict.fromkeys(parts)
+    left_out.tell(bool(found), "was WANDB_MODE disabled, or the run online?")
+    return sorted(found, key=lambda part: (part.name.split("-")[2], str(part)))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Give the offline logs of a folder and of those below it, without a walk through checkpoints and media."""
+    logs = [part for part in folder.glob("wandb/offline-run-*") if any(part.glob("*.wandb"))]
+    yield from logs
+    if not logs and folder.is_dir() and not (folder / "run.json").exists():
+        for child in sorted(folder.iterdir()):
+            if child.is_dir():
+                yield from _below(child)
+
+
+def _is_synced(part: Path) -> bool:
+    """Say whether W&B has marked a log as uploaded."""
+    return any(part.glob("*.wandb.synced"))
+
+
+def _upload(parts: Sequence[Path], entity: str | None) -> None:
+    """Let W&B's own command upload logs; it takes those of one run one after the other, in order of time."""
+    tool = shutil.which("wandb", path=str(Path(sys.executable).parent)) or shutil.which("wandb")
+    if tool is None:
+        raise SdsiqaError("the command `wandb` is not here; install sdsiqa again: it brings it")
+    words = [tool, "sync", *(("--entity", entity) if entity else ()), *map(str, parts)]
+    # its own log goes beside what it uploads, not into the folder of whoever calls
+    environment = {**os.environ, "WANDB_MODE": "online", "WANDB_DIR": str(parts[0].parent.parent.resolve())}
+    environment.pop("WANDB_SERVICE", None)  # a service of its own: this one would end with it
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, check=False, env=environment)
+    if done.returncode:
+        raise SdsiqaError(
+            "`wandb sync` has failed, as it says above; log in first: `wandb login`, or WANDB_API_KEY and, for a server of your "
+            "own, WANDB_BASE_URL"
+        )

@@ -1,0 +1,203 @@
+"""Weights & Biases, behind one door.
+
+Everything that goes there lies in the run's folder as well; nothing needs a server, and none that is gone stops a run.
+"""
+
+import dataclasses
+import functools
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import wandb
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_info
+
+from sdsiqa.runs.folder import RunSettings
+from sdsiqa.tracking.log_rows import Course
+from sdsiqa.tracking.logger import RunLogger, first_line
+from sdsiqa.tracking.wandb_record import rows_on_disk
+
+
+@dataclasses.dataclass
+class WandbSettings:
+    """What of a run goes to Weights & Biases.
+
+    Args:
+        project: Project of the runs.
+        checkpoints: Whether the weights that validation chose go up too, as an artifact.
+        mode: `auto` is online for whoever is logged in and offline otherwise; `WANDB_MODE` wins over all.
+    """
+
+    project: str = "sdsiqa"
+    checkpoints: bool = True
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+
+
+def open_logger(
+    settings: WandbSettings, run: RunSettings, folder: Path, config: Mapping[str, Any] | None = None
+) -> RunLogger | None:
+    """Start the run's W&B run; call on rank zero only.
+
+    Args:
+        settings: Project and mode.
+        run: Group, job type and tags.
+        folder: The run's folder; group and name are the id, so a restarted run goes on as the same one.
+        config: The whole resolved configuration; none leaves what the training said, for a test on another benchmark is
+            no other training.
+
+    Returns:
+        A logger that owns the run, or none if W&B is disabled.
+    """
+    mode = _mode(settings.mode)
+    if mode == "disabled":
+        return None
+    options: dict[str, Any] = {
+        "project": settings.project,
+        "id": _identity(run.group, folder.name),
+        "name": folder.name,
+        "dir": folder,
+        "group": run.group,
+        "job_type": run.job_type,
+        "tags": run.tags,
+        "config": None if config is None else {**config, **_flat(config)},
+        "resume": "allow",
+        "settings": _settings(),
+    }
+    known = rows_on_disk(folder / "wandb") if mode == "offline" else 0
+    try:
+        experiment = wandb.init(mode=mode, **options)
+    except wandb.errors.Error as error:
+        rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline, `sdsiqa sync` uploads it later")
+        wandb.teardown()  # the service has given the id to the run that failed
+        mode, known = "offline", rows_on_disk(folder / "wandb")
+        experiment = wandb.init(mode=mode, **options)
+    # WandbLogger does this only for runs it starts itself
+    experiment.define_metric("trainer/global_step")
+    experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    experiment.define_metric("val/srcc", summary="max")
+    if mode == "offline":
+        rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
+    # a run that goes on is told by the server how far it came
+    return RunLogger(experiment, Course(folder / "course.jsonl"), known if mode == "offline" else experiment.step)
+
+
+def add_facts(loggers: list[Logger], facts: Mapping[str, Any]) -> None:
+    """Add to the run's configuration what is known only after it was started.
+
+    Args:
+        loggers: The trainer's.
+        facts: Hash of the split, version of the data, commit of the code.
+    """
+    for logger in loggers:
+        if isinstance(logger, RunLogger):
+            update = functools.partial(logger.experiment.config.update, dict(facts), allow_val_change=True)
+            logger.attempt(update)
+
+
+def log_figure(loggers: list[Logger], key: str, file: Path) -> None:
+    """Send a figure that lies in the run's folder.
+
+    Args:
+        loggers: The trainer's.
+        key: Its name on dashboards.
+        file: The PNG.
+    """
+    for logger in loggers:
+        if isinstance(logger, RunLogger):
+            logger.log_object(key, wandb.Image(str(file)))
+
+
+def log_table(loggers: list[Logger], key: str, table: pd.DataFrame) -> None:
+    """Send a table.
+
+    Args:
+        loggers: The trainer's.
+        key: Its name on dashboards.
+        table: Its rows.
+    """
+    for logger in loggers:
+        if isinstance(logger, RunLogger):
+            logger.log_object(key, wandb.Table(dataframe=table))
+
+
+def log_summary(loggers: list[Logger], values: Mapping[str, Any]) -> None:
+    """Set final values, in full precision.
+
+    Args:
+        loggers: The trainer's.
+        values: Values by name.
+    """
+    for logger in loggers:
+        if isinstance(logger, RunLogger):
+            logger.attempt(functools.partial(logger.experiment.summary.update, dict(values)))
+
+
+def account() -> str | None:
+    """Name the user or team of whoever is logged in; none if nobody is, or if W&B is to stay offline."""
+    if _mode("auto") != "online":
+        return None
+    entity: str | None = wandb.Api().default_entity
+    return entity
+
+
+def close(exit_code: int = 0) -> None:
+    """End the W&B run, if there is one; wait for its server, but not for ever.
+
+    Args:
+        exit_code: Zero for a run that came to its end.
+    """
+    if wandb.run is None:
+        return
+    try:
+        wandb.finish(exit_code=exit_code)
+    except Exception as error:
+        rank_zero_info(f"W&B did not end the run properly ({first_line(error)}); `wandb sync` uploads what is in its folder")
+
+
+def _settings() -> "wandb.Settings":
+    """Quiet, and with an end to every wait, unless the environment says otherwise."""
+    waits = {"init_timeout": ("WANDB_INIT_TIMEOUT", 60), "finish_timeout": ("WANDB_FINISH_TIMEOUT", 120)}
+    chosen: dict[str, Any] = {name: value for name, (variable, value) in waits.items() if variable not in os.environ}
+    if "x_transaction_log_flush_interval" in wandb.Settings.model_fields:
+        chosen["x_transaction_log_flush_interval"] = 2  # seconds; what a killed machine loses at most
+    return wandb.Settings(console="off", silent=True, **chosen)
+
+
+def _identity(group: str | None, name: str) -> str:
+    """Name a run on the server; an agent of a sweep has named it already, and waits for that name."""
+    if os.environ.get("WANDB_SWEEP_ID") and os.environ.get("WANDB_RUN_ID"):
+        return os.environ["WANDB_RUN_ID"]
+    whole = f"{group}-{name}" if group else name
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", whole)[-64:]  # W&B refuses other characters, and longer ones
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
+    data, network = config["data"], config["model"]["init_args"]["network"]
+    return {
+        "benchmark": data["benchmark"]["class_path"].rsplit(".", 1)[-1].lower(),
+        "split": data["split"],
+        "seed": config["seed_everything"],
+        "saliency": data["saliency"]["class_path"].rsplit(".", 1)[-1],
+        "method": config["run"]["method"],
+        "ablation": config["run"]["ablation"],
+        "network": network["class_path"].rsplit(".", 1)[-1],
+        "backbone": (network.get("init_args") or {}).get("backbone"),
+    }
+
+
+def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:
+    mode = os.environ.get("WANDB_MODE") or wanted
+    if mode == "auto":
+        try:
+            return "online" if wandb.login(prompt=False) else "offline"  # False: nobody is logged in, and nobody is asked
+        except wandb.errors.Error as error:
+            rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline")
+            return "offline"
+    if mode in ("online", "offline", "disabled"):
+        return mode  # type: ignore[return-value]
+    return "offline"

@@ -1,0 +1,10 @@
+"""Training and evaluation with Lightning. `sdsiqa.training.NAME` is any class of any file here."""
+
+from typing import Any
+
+from sdsiqa import public_class
+
+
+def __getattr__(name: str) -> Any:
+    """Find a class by its name, in whichever file it is."""
+    return public_class(__name__, name)

@@ -1,0 +1,283 @@
+"""The verbs that need Lightning: fit, validate, test, predict."""
+
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from jsonargparse import Namespace, set_parsing_settings
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+
+from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.errors import CheckpointError, RunMismatchError, SdsiqaError, StoppedError, StorageError, TrainingFaultError
+from sdsiqa.files import now
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.runs import signals
+from sdsiqa.runs.environment import surroundings
+from sdsiqa.runs.fingerprint import fingerprint
+from sdsiqa.runs.folder import RunFolder, RunSettings
+from sdsiqa.runs.lock import Claim, patience
+from sdsiqa.runs.process import keep_freed_memory
+from sdsiqa.tracking import artifacts, session
+from sdsiqa.tracking.logger import RunLogger
+from sdsiqa.tracking.session import WandbSettings
+from sdsiqa.training.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, Size, StepSeeds
+from sdsiqa.training.checkpoints import WholeCheckpoints
+from sdsiqa.training.devices import SameStatistics, check_devices, processes, spread
+from sdsiqa.training.explain_errors import explained
+from sdsiqa.training.parser import StrictParser
+from sdsiqa.training.pretraining import FirstStage, with_data
+from sdsiqa.training.resume import Restart
+from sdsiqa.training.scores import LogAgreement, LogPanel, LogScatter, WriteScores
+from sdsiqa.training.step_sync import Pulse
+from sdsiqa.training.task import QualityTask
+
+# resolves ${...} after all files and the command line, under subcommands too
+set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+_PARSER = {"parser_mode": "omegaconf+", "allow_abbrev": False}
+
+
+class QualityCLI(LightningCLI):
+    """Builds everything from the configuration, inside one run folder."""
+
+    folder: RunFolder
+    plain: dict[str, Any]
+    first: FirstStage | None
+
+    @classmethod
+    def start(cls, args: list[str] | None) -> Self:
+        """Parse and do what a command line says.
+
+        Args:
+            args: Words after `sdsiqa`; none takes the process's own.
+        """
+        return cls(
+            QualityTask,
+            QualityDataModule,
+            parser_class=StrictParser,
+            subclass_mode_model=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs=dict.fromkeys(LightningCLI.subcommands(), _PARSER) | _PARSER,
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The verbs, with what the command line does not set."""
+        return LightningCLI.subcommands()
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse; Lightning's own version warns whenever another Python function hands over the words."""
+        self.config = parser.parse_args(args)
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave checkpoints shut: Lightning would look into them for arguments, and ours hold none."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what belongs to the run."""
+        parser.add_class_arguments(RunSettings, "run")
+        parser.add_class_arguments(WandbSettings, "wandb")
+
+    def before_instantiate_classes(self) -> None:
+        """Find the run's folder, and the checkpoint to go on from or to evaluate."""
+        config = self.config[self.subcommand]
+        self.plain = self.to_plain(config)
+        settings = self.plain["run"]
+        path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{fingerprint(self.plain)}")
+        self.plain["run"]["folder"] = str(path)
+        self.folder = RunFolder(path)
+        config.trainer.default_root_dir = str(path)
+        check_devices(config.trainer)
+        self.first = FirstStage.of(self.plain, path)
+        if self.subcommand == "fit":
+            self._prepare_fit(config)
+        else:
+            self._choose_checkpoint(config)
+
+    def to_plain(self, config: Namespace) -> dict[str, Any]:
+        """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
+        with_data(config)
+        return dict(yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True)))
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """Build the trainer with the callbacks that make a run complete, and with its loggers."""
+        config = self._get(self.config_init, "trainer")
+        settings = self.plain["run"]
+        method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
+        recipe, pulse = Recipe.of(self.plain, self.datamodule.benchmark), Pulse()
+        own = [
+            *(LogAgreement(), WriteScores(), LogScatter(method), LogPanel(method)),
+            *(SameStatistics(), StepSeeds(), pulse, Cost(), History(pulse), RecipeKeeper(recipe)),
+            *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
+        ]
+        config.callbacks = [*(config.callbacks or []), *own]
+        if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0
+            config.callbacks.append(Size())
+        config.enable_model_summary = False
+        if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
+            config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False
+        # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
+        config.use_distributed_sampler = False
+        spread(config)
+        config.plugins.append(WholeCheckpoints(self.folder.manifest))
+        config.logger = self._logger() or False
+        return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        """Record what is about to run; refuse a folder that was made from other data."""
+        split = self.datamodule.make_split()
+        facts = {
+            "hash": fingerprint(self.plain),
+            "data_version": self.datamodule.benchmark.data_version(),
+            "split_hash": split.sha256,
+        }
+        self.folder.check(facts)
+        if self.first is not None:
+            self.model.pretraining.checkpoint = self.first.weights(facts)
+        self._write_record(facts, split)
+
+    def after_fit(self) -> None:
+        """Test once, with the weights that validation chose; a first stage tests nothing."""
+        signals.answer(signals.Answer.RAISE, "stopped after training; the same command resumes with the test")
+        if self.plain["trainer"]["fast_dev_run"]:
+            return
+        if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
+            self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
+        self.trainer.strategy.barrier()
+        self._write_best()
+        if self.plain["run"]["test"]:
+            self.trainer.test(self.model, datamodule=self.datamodule, ckpt_path=str(self.folder.best))
+        self._finish()
+
+    def after_test(self) -> None:
+        """Send the new score table, and say what came out."""
+        artifacts.log_results(self.trainer.loggers, self.folder.path)
+        rank_zero_info(self.folder.summary())
+
+    after_validate = after_test
+    after_predict = after_test
+
+    @rank_zero_only
+    def _logger(self) -> RunLogger | None:
+        settings = self._get(self.config_init, "run")
+        wandb = self._get(self.config_init, "wandb")
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        logger = session.open_logger(wandb, settings, self.folder.path, self.plain if self.subcommand == "fit" else None)
+        if logger is not None and self.subcommand != "fit":
+            logger.append()
+        return logger
+
+    @rank_zero_only
+    def _write_record(self, facts: dict[str, str], split: Any) -> None:
+        self.folder.write("config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
+        self.folder.write("split.json", split.to_json(self.datamodule.benchmark.table()))
+        around = surroundings()
+        session.add_facts(self.trainer.loggers, {**facts, "git_commit": around["git"].get("commit")})
+        artifacts.use_data(self.trainer.loggers, self.datamodule.benchmark.name, facts)
+        self.folder.update(
+            id=self.folder.path.name,
+            **facts,
+            seed=self.datamodule.seed,
+            devices=self.trainer.world_size,
+            state="started",
+            **({} if self.first is None else {"stage_one": self.folder.record.get("stage_one", self.first.record)}),
+            **around,
+            started=self.folder.record.get("started", now()),
+        )
+
+    @rank_zero_only
+    def _write_best(self) -> None:
+        """Record which epoch validation chose; -1 is the start."""
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]
+        (best,) = (callback for callback in callbacks if isinstance(callback, BestCheckpoint))
+        (history,) = (callback for callback in callbacks if isinstance(callback, History))
+        name, score = best.monitor, best.best_model_score
+        chosen = [] if name is None else [row for row in history.rows if name in row and row[name] == score]
+        if name is not None and chosen:  # of equal ones the later
+            row = chosen[-1]
+            self.folder.update(best={"epoch": int(row["epoch"]), "step": int(row["step"]), name: row[name]})
+
+    @rank_zero_only
+    def _finish(self) -> None:
+        self.folder.update(state="finished", finished=now(), chosen_by=self.model.chosen_by(self.datamodule.fit_on))
+        keep = self._get(self.config_init, "wandb").checkpoints
+        artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
+        rank_zero_info(self.folder.summary())
+        if self.plain["run"]["test"]:
+            self.folder.list_as_made()
+
+    def _prepare_fit(self, config: Namespace) -> None:
+        if _is_first():
+            self.folder.claim.take(patience=patience())
+        if self.folder.finished:
+            print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
+            if _is_first() and self.plain["run"]["test"]:
+                self.folder.list_as_made()
+            sys.exit(0)
+        self.folder.check({"hash": fingerprint(self.plain)})
+        foreign = sorted(self.folder.path.glob("hpc_ckpt_*.ckpt"))
+        if foreign:
+            raise RunMismatchError(f"{foreign[0]} is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it")
+        if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
+            config.ckpt_path = str(self.folder.last)
+            rank_zero_info(f"going on from {config.ckpt_path}")
+        elif config.get("ckpt_path") == "last":
+            raise CheckpointError(
+                f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to go on from; leave "
+                "out --ckpt_path to start"
+            )
+        elif self.first is not None and config.get("ckpt_path") is None:
+            self.first.train(QualityCLI.start, processes(config.trainer))
+            session.close()
+            self._set_seed()  # what follows draws what it would have drawn alone
+
+    def _choose_checkpoint(self, config: Namespace) -> None:
+        if config.get("ckpt_path") in (None, "best"):
+            config.ckpt_path = None if self.folder.best is None else str(self.folder.best)
+        elif config.ckpt_path == "last" and self.folder.last is not None:
+            config.ckpt_path = str(self.folder.last)
+        if config.ckpt_path is None:
+            raise CheckpointError(
+                f"{self.folder.path} has no checkpoint, and untrained weights are not tested; train first with `sdsiqa fit`, "
+                "or name a checkpoint with --ckpt_path"
+            )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run a verb.
+
+    Args:
+        args: Words after `sdsiqa`; none takes the process's own.
+    """
+    signals.listen()
+    keep_freed_memory()
+    try:
+        with signals.obeyed(), explained():
+            signals.answer(signals.Answer.RAISE)
+            QualityCLI.start(args)
+    except StoppedError as stop:
+        session.close(exit_code=stop.status)
+        if not _is_first():
+            return 0  # the launcher would take another status for a fault, and end the first process before its time
+        raise
+    except BaseException as error:
+        session.close(exit_code=1)
+        wrong_input = isinstance(error, SdsiqaError) and not isinstance(error, TrainingFaultError | StorageError)
+        Claim.discard_unused(keep_started=not wrong_input)
+        raise
+    else:
+        session.close()
+    finally:
+        Claim.give_all_back()
+        signals.stop_listening()
+    return 0
+
+
+def _is_first() -> bool:
+    """Say whether this process writes; Lightning reads it from the launcher's variables, before there is a trainer."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)

@@ -1,0 +1,66 @@
+"""The parser of `sdsiqa fit` and its kin: strict about names, one line about what is wrong."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from lightning.pytorch.cli import LightningArgumentParser
+from omegaconf.errors import OmegaConfBaseException
+
+from sdsiqa.benchmarks import Benchmark
+from sdsiqa.losses import QualityLoss
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.objective import Objective
+from sdsiqa.saliency import SaliencyProvider
+from sdsiqa.training.parser_messages import one_line
+from sdsiqa.training.pretraining import Pretraining
+from sdsiqa.training.task import QualityTask
+
+
+class StrictParser(LightningArgumentParser):
+    """Refuses unknown keys with the nearest known one."""
+
+    def parse_args(self, *args: Any, **options: Any) -> Any:
+        """Parse; what OmegaConf cannot fill in is wrong usage too.
+
+        Args:
+            args: As of jsonargparse.
+            options: As of jsonargparse.
+        """
+        try:
+            return super().parse_args(*args, **options)
+        except OmegaConfBaseException as error:
+            self.error(str(error).partition("\n")[0], error)
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Exit with status 2, and one line.
+
+        Args:
+            message: What is wrong.
+            ex: What raised it.
+        """
+        if not self.exit_on_error:  # the parser of a part; the one that holds it says what is wrong
+            super().error(message, ex)
+        names = sorted(self._names())
+        text = one_line(message, lambda name: next(iter(get_close_matches(name, names, n=1)), None))
+        verb = self.prog.replace(" [options]", "").partition(" ")[2]
+        sys.stderr.write(f"{f'sdsiqa {verb}'.strip()}: {text}\n")
+        raise SystemExit(2)
+
+    def _names(self) -> set[str]:
+        """Last parts of all keys that this parser and the classes that it builds know."""
+        bases = (Benchmark, SaliencyProvider, QualityNetwork, QualityLoss, Objective)
+        verbs = self._subcommands_action.choices if self._subcommands_action is not None else {}
+        actions = [action for parser in (self, *verbs.values()) for action in parser._actions]
+        own = {action.dest.rsplit(".", 1)[-1] for action in actions}
+        alone = {name for kind in (QualityTask, Pretraining) for name in inspect.signature(kind).parameters}
+        return own | alone | {name for base in bases for name in _arguments(base)}
+
+
+def _arguments(base: type[Any]) -> Iterator[str]:
+    """Arguments of a class and of all its subclasses."""
+    yield from inspect.signature(base).parameters
+    for child in base.__subclasses__():
+        yield from _arguments(child)

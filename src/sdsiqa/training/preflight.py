@@ -1,0 +1,63 @@
+"""What can be checked of a run before torch is imported and before its folder is made: names, classes, label files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sdsiqa.benchmarks import Benchmark
+from sdsiqa.runs.class_paths import import_class
+from sdsiqa.training.setting_names import Setting, check_names, settings_of
+
+
+def check(words: Sequence[str]) -> None:
+    """Check a command line of `fit` and its kin.
+
+    Args:
+        words: Words after the verb.
+
+    Raises:
+        SettingError: A key or a class path names nothing, or a file is none.
+        ClassNotFoundError: The benchmark's class cannot be imported.
+        BenchmarkNotFoundError: There is no benchmark in the folder.
+        BenchmarkMismatchError: Its files are not its authors'.
+    """
+    settings = settings_of(words)
+    check_names(settings)
+    benchmark = _benchmark(settings)
+    if benchmark is not None:
+        benchmark.table()
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Say whether a command line only asks what there is; the rest of it need not be right.
+
+    Args:
+        words: Words after the verb.
+    """
+    return any(name in ("-h", "--help", "--print_config") or name.endswith(".help") for name in (w.split("=")[0] for w in words))
+
+
+def _benchmark(settings: Sequence[Setting]) -> Benchmark | None:
+    """Build the benchmark; none where only the parser of the run can."""
+    place = ("data", "benchmark")
+    values = {setting.key: setting.value for setting in settings}  # a later one wins
+    paths = [s.value for s in settings if s.key in (place, (*place, "class_path")) and s.value is not None]
+    root = _resolved(values.get((*place, "init_args", "root")))
+    if not paths or "." not in paths[-1] or root is None:
+        return None
+    kind = import_class(paths[-1], Benchmark)  # type: ignore[type-abstract]
+    if kind.root is not Benchmark.root or kind.__init__ is not Benchmark.__init__:
+        return None  # one that is made on first use, or takes more than a folder
+    return kind(Path(root))
+
+
+def _resolved(value: str | None) -> str | None:
+    """Fill in variables of the environment; none for what other settings decide."""
+    if value is None or "${" not in value:
+        return value
+    try:
+        return str(OmegaConf.create({"value": value})["value"])
+    except OmegaConfBaseException:
+        return None

@@ -1,0 +1,72 @@
+"""Checkpoints within an epoch, and the stop that a signal asks for."""
+
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Checkpoint
+
+from sdsiqa.errors import StoppedError
+from sdsiqa.runs import signals as interruption
+from sdsiqa.tracking.logger import RunLogger
+from sdsiqa.training.scores import folder_of
+from sdsiqa.training.step_sync import Pulse
+
+
+class Restart(Checkpoint):
+    """Keeps `last.ckpt` fresh, so that a killed run repeats little and a stopped one nothing.
+
+    A checkpoint within an epoch holds the position in the data (`EpochLoader`), the mean loss so far (`Pulse`), the course
+    (`History`), averaged weights, schedule and optimiser. Random states need no keeping: every step is seeded by its
+    number, every crop by its epoch.
+
+    Args:
+        pulse: Tells whether a device was asked to stop.
+        every: Steps between checkpoints within an epoch; 0 keeps those of epochs' ends alone.
+    """
+
+    def __init__(self, pulse: Pulse, every: int) -> None:
+        self.pulse, self.every = pulse, every
+        self._rows = 0
+        self._loggers: list[RunLogger] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """Count the rows that are logged so far."""
+        for logger in self._loggers:
+            logger.course.sync()
+            return {"rows": logger.course.rows}
+        return {"rows": 0}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember how many rows belong to the checkpoint."""
+        self._rows = int(state_dict["rows"])
+
+    def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Cut off what a killed life has logged behind the checkpoint; it is logged again."""
+        self._loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+        for logger in self._loggers:
+            logger.go_on(self._rows)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save after every so many steps; save and stop when a signal has come.
+
+        Raises:
+            StoppedError: On every device after the same step.
+        """
+        if trainer.fast_dev_run or trainer.fit_loop._should_accumulate():  # type: ignore[attr-defined]
+            return
+        interval = trainer.val_check_batch
+        if trainer.is_last_batch or (interval and (batch_idx + 1) % interval == 0):
+            # a validation is next, and a checkpoint after it; Lightning would leave it out if it started from here
+            return
+        due = self.every > 0 and trainer.global_step % self.every == 0
+        signals = list(self.pulse.signals)
+        if due or signals:
+            self.pulse.settle(trainer)
+            trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt", weights_only=False)
+        if signals:
+            raise StoppedError(
+                f"stopped after step {trainer.global_step} of epoch {trainer.current_epoch}; the same command resumes",
+                interruption.STATUS[signals[0]],
+            )

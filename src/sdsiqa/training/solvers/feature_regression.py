@@ -1,0 +1,162 @@
+"""Regressions on hand-made features, which take the place of training."""
+
+import itertools
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.errors import MissingExtraError, SdsiqaError
+from sdsiqa.metrics.agreement import AgreementWarning, srcc
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.components.kernel_map import KernelMap
+from sdsiqa.runs.progress import track
+from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
+
+FOLDS = 5
+"""Shares of the training part, by content, that choose settings where the validation part cannot."""
+
+COSTS = tuple(2.0**k for k in range(11))
+GAMMAS = tuple(2.0**-k for k in range(11))
+
+Solution = dict[str, Any]
+"""Buffers of a `KernelMap` but mean and scale."""
+
+
+class FeatureRegression(ClosedForm):
+    """Fits a network's `regressor`, a `KernelMap`, to its features; that is all the training there is.
+
+    Features are standardised on the training part. Settings are chosen by the SRCC of the validation part; where that is
+    trained on or has fewer than ten images, by that of left-out contents of the training part.
+
+    Args:
+        folder: Where features are kept between runs; none computes them each time.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(folder)
+
+    @abstractmethod
+    def candidates(self) -> dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Solution]]:
+        """Give what may be fitted, by a name for people: functions of standardised features `(n, D)` and quality `(n,)`."""
+
+    def __call__(self, network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:
+        """Fit, and set the regressor; arguments as those of a `ClosedForm`.
+
+        Raises:
+            SdsiqaError: The network has no regressor.
+        """
+        regressor = getattr(network, "regressor", None)
+        if not isinstance(regressor, KernelMap):
+            raise SdsiqaError(f"{type(network).__name__} has no regressor to fit; set model.regression to null")
+        features, quality = self.features(network, data, "train", device)
+        mean, scale = standard(features)
+        x = (features - mean) / scale
+        fits = self.candidates()
+        name, merit, how = next(iter(fits)), float("nan"), ""
+        if len(fits) > 1:
+            held = self._held(network, data, device)
+            if held is not None:
+                how, folds = "validation SRCC", [(x, quality, (held[0] - mean) / scale, held[1])]
+            else:
+                how, folds = "SRCC of left-out contents", list(_folds(x, quality, data.rows("train")["content"].to_numpy()))
+            merits = {
+                name: float(np.mean([_merit(fit(a, b), c, d) for a, b, c, d in folds]))
+                for name, fit in track(fits.items(), "choosing a regression", len(fits), "candidates")
+            }
+            name = max(merits, key=lambda name: merits[name])
+            merit = merits[name]
+        regressor.set(mean=mean, scale=scale, **fits[name](x, quality))
+        said = f", {how} {merit:.4f}" if how else ""
+        return f"regression: {name} on {x.shape[1]} features of {len(x)} images{said}"
+
+    def _held(
+        self, network: QualityNetwork, data: QualityDataModule, device: torch.device
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Features and quality of the validation part, if it can choose."""
+        if data.fit_on != "train" or len(data.rows("val")) < FEWEST:
+            return None
+        return self.features(network, data, "val", device)
+
+
+class SupportVectorRegression(FeatureRegression):
+    """Support vector regression with a radial kernel, by scikit-learn; every pair of cost and kernel width is tried.
+
+    Args:
+        costs: Candidates for the cost of an error beyond the margin.
+        gammas: Candidates for γ of the kernel `exp(−γ |x − v|²)`.
+        margin: Errors of quality up to here cost nothing.
+        folder: Where features are kept between runs; none computes them each time.
+    """
+
+    def __init__(
+        self,
+        costs: Sequence[float] = COSTS,
+        gammas: Sequence[float] = GAMMAS,
+        margin: float = 0.05,
+        folder: Path | None = None,
+    ) -> None:
+        super().__init__(folder)
+        self.costs, self.gammas, self.margin = tuple(costs), tuple(gammas), margin
+
+    def candidates(self) -> dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Solution]]:
+        """One for each cost and γ; arguments as those of a `FeatureRegression`.
+
+        Raises:
+            MissingExtraError: scikit-learn is not installed.
+        """
+        try:
+            from sklearn.svm import SVR
+        except ImportError as error:
+            raise MissingExtraError("support vector regression needs scikit-learn: pip install 'sdsiqa[svr]'") from error
+
+        def fit(cost: float, gamma: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> Solution:
+            found = SVR(kernel="rbf", C=cost, gamma=gamma, epsilon=self.margin, cache_size=500).fit(x, y)
+            weights, bias = found.dual_coef_[0], found.intercept_[0]
+            return {"vectors": found.support_vectors_, "weights": weights, "gamma": gamma, "bias": bias}
+
+        return {
+            f"SVR with cost {cost:g} and γ {gamma:g}": partial(fit, cost, gamma)
+            for cost, gamma in itertools.product(self.costs, self.gammas)
+        }
+
+
+class LeastSquares(FeatureRegression):
+    """The linear map of the features, with a constant, that has the least squared error.
+
+    It is what a multivariate Gaussian of features and score predicts: the score of greatest density given the features.
+    """
+
+    def candidates(self) -> dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Solution]]:
+        """The one there is; arguments as those of a `FeatureRegression`."""
+
+        def fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Solution:
+            weight = np.linalg.lstsq(x, y - y.mean(), rcond=None)[0]  # columns of x have the mean zero
+            return {"vectors": weight[None], "weights": [1.0], "gamma": 0.0, "bias": y.mean()}
+
+        return {"least squares": fit}
+
+
+def _folds(x: NDArray[np.float64], y: NDArray[np.float64], contents: NDArray[Any]) -> Any:
+    """Yield training and held features and quality, each content held once; in an order that only the names decide."""
+    order = {content: place % FOLDS for place, content in enumerate(sorted(set(contents)))}
+    place = np.array([order[content] for content in contents])
+    for fold in range(min(FOLDS, len(order))):
+        yield x[place != fold], y[place != fold], x[place == fold], y[place == fold]
+
+
+def _merit(solution: Solution, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """SRCC of a solution on held images; −1 where it says the same of all."""
+    regressor = KernelMap(x.shape[1])
+    regressor.set(mean=np.zeros(x.shape[1]), scale=np.ones(x.shape[1]), **solution)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AgreementWarning)
+        found = srcc(regressor(torch.from_numpy(x)).numpy(), y)
+    return found if found == found else -1.0

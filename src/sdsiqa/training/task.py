@@ -1,0 +1,250 @@
+"""Training and scoring of one network."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
+
+import lightning
+import torch
+from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.data.dataset import Sample
+from sdsiqa.errors import CheckpointError, SdsiqaError
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.losses import L1, QualityLoss
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.objective import Crops, Objective, crops_of
+from sdsiqa.training.optimisation import ParameterGroup, parameter_groups
+from sdsiqa.training.pretraining import Pretraining
+from sdsiqa.training.solvers.closed_form import ClosedForm
+from sdsiqa.training.solvers.feature_regression import FeatureRegression
+from sdsiqa.training.solvers.ridge import RidgeStart
+
+
+class QualityTask(lightning.LightningModule):
+    """Trains a quality network on crops and scores whole images or fixed grids of crops.
+
+    Args:
+        network: What maps images to scores.
+        loss: What is minimised over the scores of crops; each crop has the label of its image.
+        objective: What is minimised instead, where scores of crops are not all that training looks at.
+        optimizer: Steps the weights; its learning rate is that of new layers.
+        backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
+        schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
+            `constant` stays.
+        warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
+        pretraining: A first stage of training, whose weights this one starts from.
+        still: Share of the steps, the first ones, in which parts that start from pretrained weights stand still.
+        ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
+            from a random one.
+        regression: Closed-form regression on features of whole images that takes the place of training.
+        channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
+        compile: Compile the network with `torch.compile`.
+    """
+
+    def __init__(
+        self,
+        network: QualityNetwork,
+        loss: QualityLoss | None = None,
+        objective: Objective | None = None,
+        optimizer: OptimizerCallable = torch.optim.AdamW,
+        backbone_lr_scale: float = 0.1,
+        schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
+        warmup: float = 0.05,
+        pretraining: Pretraining | None = None,
+        still: float = 0.0,
+        ridge_start: RidgeStart | None = None,
+        regression: FeatureRegression | None = None,
+        channels_last: bool = False,
+        compile: bool = False,  # noqa: A002 - the library's word for it
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss, self.objective = L1() if loss is None else loss, objective
+        self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
+        self.schedule, self.warmup = schedule, warmup
+        self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
+        self.pretraining = pretraining
+        self.still, self._stood, self._standing = still, False, list[nn.Parameter]()
+        self.channels_last = channels_last
+        if not 0 <= still < 1:
+            raise ValueError(f"still is {still!r}; give a share of the steps, 0 for none and below 1")
+        if ridge_start is not None and regression is not None:
+            raise ValueError("there are both a ridge_start and a regression; set one of them to null")
+        # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
+        self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
+
+    def setup(self, stage: str) -> None:
+        """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""
+        if stage == "fit" and self.trainer.ckpt_path is None:
+            self.network.load_pretrained()
+            if self.objective is not None:
+                self.objective.load_pretrained()
+            if self.pretraining is not None:
+                self.pretraining.start(self.network)
+        if self.channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        if self.objective is not None and self.trainer.world_size > 1:
+            self.objective.gather = self._gather
+        # torch's deterministic mode also fills fresh memory with NaN, which is a fifth of a step's time on a CPU; that
+        # shows who reads what was never written, and changes no result
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+    def on_fit_start(self) -> None:
+        """Start from the mean quality or a solution in closed form, unless a checkpoint goes on from somewhere."""
+        if self.trainer.ckpt_path is not None:
+            return
+        data = cast(QualityDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]
+        if self.closed_form is not None:
+            self.print(self.closed_form(self.network, data, self.device))
+        elif hasattr(self.network, "regressor"):
+            raise SdsiqaError(
+                f"{type(self.network).__name__} is fitted and not trained; set model.regression, to "
+                "sdsiqa.training.SupportVectorRegression for example"
+            )
+        else:
+            self.network.start_at(float(data.rows("train")["quality"].mean()))
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is a weight for steps to change; what is a formula, or solved in closed form, has none."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    def chosen_by(self, fit_on: str) -> str:
+        """Say what chooses the weights that are tested.
+
+        Args:
+            fit_on: As of the data.
+        """
+        if not self.learns and self.closed_form is None:
+            return "nothing to choose"
+        return "last" if fit_on == "train+val" else "val/srcc"
+
+    def score(self, batch: Sample) -> Tensor:
+        """Score every crop.
+
+        Args:
+            batch: Pictures in [0, 1], `(B, P, C, h, w)`.
+
+        Returns:
+            `(B, P)` float32, higher is better.
+        """
+        shape = batch["image"].shape[:2]
+        pictures = [cast(Mapping[str, Tensor], batch)[name].flatten(0, 1) for name in self.network.inputs]
+        if self.channels_last:
+            pictures = [picture.contiguous(memory_format=torch.channels_last) for picture in pictures]
+        return self._forward(*pictures).float().reshape(shape)  # (B·P,) → (B, P)
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
+        """Give the loss of one step."""
+        loss = self._compare(batch) if self.objective is None else self.objective(self.network, self._crops(batch))
+        # for the eye; what is kept is the mean over devices, see `Pulse`
+        self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(batch["quality"]))
+        return cast(Tensor, loss)
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Let pretrained parts stand still, or learn from now on: a function of the step, so that a restart knows it."""
+        stand = self.still > 0 and self.trainer.global_step < round(self.still * self._steps())
+        if stand == self._stood:
+            return
+        parts = self.network.pretrained_parts()
+        for part in parts:
+            part.train(not stand)
+        if stand:
+            self._standing = [p for part in parts for p in part.parameters() if p.requires_grad]
+        if self.trainer.world_size == 1:  # several devices have agreed before the first step on what has a gradient
+            for parameter in self._standing:
+                parameter.requires_grad_(not stand)
+        self._stood = stand
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Drop the gradients of what stands still: the optimiser passes over a weight that has none."""
+        if self._stood:
+            for parameter in self._standing:
+                parameter.grad = None
+
+    def _compare(self, batch: Sample) -> Tensor:
+        """Compare the scores of crops with the quality of their images."""
+        score, quality = self.score(batch), batch["quality"]
+        if self.loss.compares and self.trainer.world_size > 1:
+            # a loss that compares images needs those of all devices, else its gradient is another one
+            score, quality = self._gather(score), self._gather(quality)
+        return cast(Tensor, self.loss(score, quality[:, None].expand_as(score)))
+
+    def _crops(self, batch: Sample) -> Crops:
+        crops = crops_of(cast(Mapping[str, Tensor], batch))
+        if self.channels_last:
+            return {name: v.contiguous(memory_format=torch.channels_last) if v.dim() == 4 else v for name, v in crops.items()}
+        return crops
+
+    def _gather(self, values: Tensor) -> Tensor:
+        """Join values `(n, …)` of all devices along their first axis, with their gradients."""
+        return cast(Tensor, self.all_gather(values, sync_grads=values.is_floating_point())).flatten(0, 1)
+
+    def _steps(self) -> int:
+        return max(1, int(self.trainer.estimated_stepping_batches))
+
+    def validation_step(self, batch: Sample, batch_idx: int) -> dict[str, Tensor]:
+        """Score images: the mean over their crops."""
+        return {"index": batch["index"], "score": self.score(batch).mean(1), "quality": batch["quality"]}
+
+    test_step = validation_step
+    predict_step = validation_step
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimiser over groups of weights and the schedule over steps; neither where nothing learns."""
+        if not self.learns:
+            return []
+        solved = [] if self.closed_form is None else self.closed_form.solved(self.network)
+        lr_scale = 1.0 if self.closed_form is None else self.closed_form.lr_scale
+        groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)
+        own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
+        if own:
+            groups.append(ParameterGroup("objective", 1.0, False, own))
+        optimizer = self.optimizer([{"params": group.parameters, "name": group.name} for group in groups])
+        for group, settings in zip(groups, optimizer.param_groups, strict=True):
+            settings["lr"] *= group.lr_scale
+            if not group.decay:
+                settings["weight_decay"] = 0.0
+        scheduler = self._scheduler(optimizer, self._steps())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another network or version before torch lists all its keys.
+
+        Raises:
+            CheckpointError: Says what does not fit.
+        """
+        Recipe.from_json(checkpoint.get("sdsiqa"), "the checkpoint")
+        own, found = set(self.state_dict()), set(checkpoint["state_dict"])
+        missing, unknown = sorted(own - found), sorted(found - own)
+        if missing or unknown:
+            raise CheckpointError(
+                f"the checkpoint's weights do not fit the configured network ({len(missing)} missing such as {missing[:2]}, "
+                f"{len(unknown)} unknown such as {unknown[:2]}); use the configuration beside it, or the sdsiqa that made it"
+            )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""
+        checkpoint.pop("hyper_parameters", None)
+
+    def _scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
+        if self.schedule == "one_cycle":
+            tops = [group["lr"] for group in optimizer.param_groups]
+            steps = max(steps, 4)  # fewer leave no room for a rise and a fall
+            rise = min(max(self.warmup, 2 / steps), 1 - 1 / steps)
+            # a schedule that also cycles the momentum would undo what the optimiser was given
+            return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=rise, cycle_momentum=False)
+        return LambdaLR(optimizer, lambda step: self._factor(step, steps))
+
+    def _factor(self, step: int, steps: int) -> float:
+        rising = round(self.warmup * steps)
+        if step < rising:
+            return (step + 1) / rising
+        if self.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

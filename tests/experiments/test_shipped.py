@@ -1,0 +1,89 @@
+"""Everything in `experiments/` says what it is for, and can be planned."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+from runs import CONFIGS
+from sdsiqa.experiments.definition import Experiment
+from sdsiqa.experiments.resolve_config import resolve
+
+pytestmark = pytest.mark.filterwarnings("default")
+FOLDER = CONFIGS.parent / "experiments"
+NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "sweep")
+NOT_HERE = re.compile(r"does not exist|no stored map|holds no map|is no folder|sdsiqa saliency")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SDSIQA_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("SDSIQA_MAPS", str(tmp_path / "maps"))
+    monkeypatch.chdir(FOLDER.parent)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_tells_its_story_and_its_command(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    story = [line for line in text.splitlines() if line.startswith("#")]
+    assert len(story) >= 3
+    assert f"sdsiqa grid experiments/{name}.yaml" in text
+    if name.endswith("_demo"):
+        assert "proxy" in text
+    else:
+        assert "Cost: " in text
+        assert "Result: " in text
+    assert f"`{name}`" in (FOLDER / "README.md").read_text()
+
+
+SHIPS = {  # what a first stage may ask for, and which benchmarks have it
+    "reference": {"CSIQ", "Demo", "KADID10k", "LIVE", "TID2013"},
+    "distortion": {"CSIQ", "Demo", "KADID10k", "LIVE", "TID2013"},
+    "level": {"CSIQ", "Demo", "KADID10k", "TID2013"},
+}
+
+
+def test_every_kind_of_cell_can_be_parsed() -> None:
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for name in NAMES:
+        experiment = Experiment.load(FOLDER / f"{name}.yaml")
+        assert experiment.baseline in {*experiment.methods, *experiment.ablations}
+        for variant in experiment.variants():
+            if variant.benchmark != "demo":  # it would be made on first use
+                kinds.setdefault(variant.words[: variant.words.index("--data.split")], list(variant.words))
+    for answer in resolve(list(kinds.values())):
+        assert answer.hash, answer.error
+        assert NOT_HERE.search(answer.error), answer.error
+        stage = answer.config["model"]["init_args"]["pretraining"]
+        if stage is not None:
+            data = stage["init_args"]["data"] or answer.config["data"]
+            benchmark = data["benchmark"]["class_path"].rpartition(".")[2]
+            objective = stage["init_args"]["objective"]["class_path"].rpartition(".")
+            for field in getattr(importlib.import_module(objective[0]), objective[2]).inputs:
+                assert benchmark in SHIPS[field], answer.config["run"]
+
+
+def test_experiments_that_share_runs_agree_on_them() -> None:
+    words: dict[tuple[str, str], tuple[str, ...]] = {}
+    for name in NAMES:
+        experiment = Experiment.load(FOLDER / f"{name}.yaml")
+        for variant in experiment.variants():
+            assert words.setdefault((experiment.group, variant.name), variant.words) == variant.words, (name, variant.name)
+
+
+def test_a_sweep_calls_the_same_command_line() -> None:
+    sweep = yaml.safe_load((FOLDER / "sweep.yaml").read_text())
+    drawn = {name: {"value": how.get("min", how.get("values", [None])[0])} for name, how in sweep["parameters"].items()}
+    arguments = create_sweep_command_args({"args": drawn})["args"]
+    command = create_sweep_command(sweep["command"])
+    words = [word for part in command for word in (arguments if part == "${args}" else [part])]
+    (answer,) = resolve([words[words.index("fit") + 1 :]])
+    assert answer.hash, answer.error
+    model = answer.config["model"]["init_args"]
+    assert model["optimizer"]["init_args"]["lr"] == 5e-5
+    assert model["optimizer"]["init_args"]["weight_decay"] == 1e-6
+    assert model["backbone_lr_scale"] == 0.03
+    assert sweep["metric"] == {"name": "val/srcc", "goal": "maximize"}

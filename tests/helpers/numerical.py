@@ -1,0 +1,38 @@
+"""Which tests compute numbers: found by what a file imports, so that a new test is one of them without being listed."""
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+COMPUTE = ("losses", "metrics", "models", "saliency", "training.agreement", "training.solvers")
+"""Packages and modules of the package whose results are sums of floats."""
+
+LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage"})
+"""Names by which a test trains, starts a process or simulates for many seconds: what it tests is no kernel."""
+
+
+def is_numerical(item: pytest.Function) -> bool:
+    """Say whether a test computes with the package, and neither trains nor writes reports, which print what others compute.
+
+    Args:
+        item: As pytest collected it.
+    """
+    origins = {_origin(value) for value in vars(item.module).values()}
+    computes = any(origin.startswith(tuple(f"sdsiqa.{name}" for name in COMPUTE)) for origin in origins)
+    return computes and "report_runs" not in origins and not item.get_closest_marker("slow") and LONG.isdisjoint(_names(item))
+
+
+def _origin(value: Any) -> str:
+    """Name the module of a value, or a module itself."""
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
+
+
+def _names(item: pytest.Function) -> Iterator[str]:
+    """Yield the global names that a test and its fixtures use."""
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    for function in (item.function, *(fixture.func for some in definitions for fixture in some)):
+        code = getattr(function, "__code__", None)
+        yield from code.co_names if code else ()

@@ -1,0 +1,223 @@
+"""What every network promises, over bodies of five kinds, and what makes SDS-IQA what it is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from network_fakes import PATCHES, STAGED, build, pictures
+from torch import Tensor, nn
+
+from sdsiqa.models.components.gates import ECA, SE
+from sdsiqa.models.sdsiqa import SDSIQA
+from sdsiqa.training.optimisation import parameter_groups
+
+
+@pytest.mark.parametrize("backbone", [*STAGED, *PATCHES])
+class TestEveryBody:
+    def test_odd_sizes_give_one_float_per_image(self, backbone: str) -> None:
+        score = build(backbone)(*pictures(2))
+        assert score.shape == (2,)
+        assert score.dtype == torch.float32
+        assert torch.isfinite(score).all()
+
+    def test_a_score_does_not_depend_on_its_batch(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        image, saliency = pictures(3)
+        together = network(image, saliency)
+        alone = torch.cat([network(image[i : i + 1], saliency[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+    def test_another_map_gives_another_score(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        image, saliency = pictures(2)
+        assert (network(image, saliency) - network(image, saliency.flip(0))).abs().min() > 1e-6
+
+    def test_gradients_reach_all_that_learns(self, backbone: str) -> None:
+        network = build(backbone, dropout=0.0).train()
+        for fusion in network.fusion:
+            nn.init.constant_(fusion.gate.gamma, 0.1)  # alpha has a gradient only where gamma has left zero
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight)  # timm ends residual blocks with zeros, behind which nothing learns at first
+        network(*pictures(2)).square().sum().backward()
+        silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+        # a bias before batch normalisation, and the key's bias before a softmax, cancel out
+        assert not [name for name in silent if "relative_position" not in name and not name.endswith(("qkv.bias", "k_norm.bias"))]
+
+    def test_the_state_makes_the_same_network_again(self, backbone: str) -> None:
+        network = build(backbone).eval()
+        torch.manual_seed(9)
+        other = SDSIQA(backbone, proj_dim=16, head_dim=16, propagate=backbone not in PATCHES).eval()
+        other.load_state_dict(network.state_dict())
+        torch.testing.assert_close(network(*pictures()), other(*pictures()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"streams": "image"},
+        {"streams": "saliency"},
+        {"shared_trunk": True},
+        {"saliency_input": "map"},
+        {"saliency_input": "concat"},
+        *({"self_attention": how} for how in ("plain", "centered", "none")),
+        *({"guidance": how} for how in ("plain", "centered", "none")),
+        {"propagate": False},
+        *({"gate": gate} for gate in ("se", "eca", "glu", "none")),
+        {"join": "product"},
+        {"levels": [-1]},
+        {"levels": [0, 2, 4]},
+        *({"pool": how} for how in ("avgmax", "meanstd", "saliency")),
+        {"streams": "image", "pool": "saliency"},
+        {"linear_path": True},
+        {"frozen": "both"},
+        {"frozen_statistics": True},
+    ],
+    ids=str,
+)
+def test_every_switch_trains(switches: dict[str, Any]) -> None:
+    network = build(**switches).train()
+    image, saliency = pictures(2)
+    score = network(*(image, saliency)[: len(network.inputs)])
+    score.sum().backward()
+    assert score.shape == (2,)
+
+
+def test_the_sizes_are_those_of_the_method() -> None:
+    with torch.device("meta"):
+        for backbone, total, fusion in (("resnet50", 49_532_937, 23_040 + 1_968_128), ("resnet18", 23_378_057, 5_760 + 493_568)):
+            network = SDSIQA(backbone)
+            assert size(network) == total
+            assert (size(network.attention), size(network.fusion), size(network.head)) == (392, fusion, 525_313)
+
+
+def size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_no_guidance_leaves_the_image_branch_alone() -> None:
+    network = build(guidance="none").eval()
+    image, saliency = pictures()
+    one, other = network.branches(image, saliency), network.branches(image, saliency.flip(0))
+    for a, b in zip(one.image, other.image, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_centered_guidance_starts_as_the_identity() -> None:
+    plain, centered = build(guidance="none").eval(), build(guidance="centered").eval()
+    centered.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(plain(*pictures()), centered(*pictures()), rtol=0, atol=0)
+
+
+def test_equal_attention_makes_two_equal_streams() -> None:
+    network = build(guidance="none", self_attention="none").eval()
+    assert network.image_branch is not None
+    assert network.saliency_branch is not None
+    network.saliency_branch.load_state_dict(network.image_branch.state_dict())
+    image, _ = pictures()
+    levels = network.branches(image, torch.ones(2, 1, 97, 131))
+    for a, b in zip(levels.image, levels.saliency, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_frozen_means_evaluation_and_no_gradient() -> None:
+    network = build(frozen="saliency")  # as built: Lightning trains in the modes that it finds
+    assert network.saliency_branch is not None
+    assert network.image_branch is not None
+    assert not any(module.training for module in network.saliency_branch.modules())
+    assert not any(p.requires_grad for p in network.saliency_branch.parameters())
+    assert network.image_branch.training
+    network(*pictures()).sum().backward()
+    assert all(p.grad is None for p in network.saliency_branch.parameters())
+
+
+def test_frozen_statistics_stay_while_weights_learn() -> None:
+    network = build(frozen_statistics=True)
+    before = {name: value.clone() for name, value in network.image_branch.named_buffers()}  # type: ignore[union-attr]
+    network(*pictures()).sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in network.image_branch.named_buffers())  # type: ignore[union-attr]
+    assert all(p.grad is not None for p in network.image_branch.parameters())  # type: ignore[union-attr]
+
+
+def test_what_the_network_attends_to_can_be_shown() -> None:
+    guides, gates = build().explain(*pictures())
+    assert [guide.shape[:2] for guide in guides] == [(2, 1)] * 4
+    assert [gate.shape for gate in gates] == [(2, 2 * c) for c in (32, 48, 192, 96)]
+    assert build(streams="image", gate="none").explain(*pictures()) == ([], [])
+
+
+def test_bodies_of_patches_cannot_be_entered() -> None:
+    with pytest.raises(ValueError, match="test_vit cannot be entered between its levels; set propagate to false"):
+        SDSIQA("test_vit")
+    with pytest.raises(ValueError, match="shared_trunk needs both streams"):
+        SDSIQA("test_resnet", shared_trunk=True, streams="image")
+
+
+def test_what_decays_and_what_learns_slowly() -> None:
+    groups = {group.name: group for group in parameter_groups(build(linear_path=True), 0.1)}
+    assert set(groups) == {"pretrained", "pretrained, no decay", "new", "new, no decay"}
+    assert {group.lr_scale for name, group in groups.items() if "pretrained" in name} == {0.1}
+    assert all(p.dim() > 1 for p in groups["new"].parameters)
+    names = {id(p): name for name, p in build(linear_path=True).named_parameters()}
+    assert len(names) == sum(len(group.parameters) for group in groups.values())
+    solved = build(linear_path=True)
+    path = list(solved.linear_path.parameters())  # type: ignore[union-attr]
+    (slow,) = [group for group in parameter_groups(solved, 0.1, path, 0.05) if group.name == "solved"]
+    assert [id(p) for p in slow.parameters] == [id(p) for p in path]
+    assert (slow.lr_scale, slow.decay) == (0.05, False)
+    assert len(names) == sum(len(group.parameters) for group in parameter_groups(solved, 0.1, path, 0.05))
+    network = build()
+    free = {id(p) for group in parameter_groups(network, 1.0) if not group.decay for p in group.parameters}
+    assert all(id(p) in free for p in network.attention.parameters())
+    assert {id(fusion.gate.gamma) for fusion in network.fusion} <= free
+    assert not [g for g in parameter_groups(build(frozen="both"), 1.0) if "pretrained" in g.name]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="aot_eager")]
+)
+def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Callable[..., Tensor]]) -> None:
+    network = build(levels=[0, 1]).eval()  # tracing takes a while per level
+    expected = network(*pictures())
+    torch.testing.assert_close(change(network)(*pictures()), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ({"saliency_power": 2.0}, 0.2 + 0.8 * 0.25),
+        ({"saliency_floor": 0.0}, 0.5),
+        ({"saliency_floor": 1.0}, 1.0),
+    ],
+    ids=str,
+)
+def test_floor_and_power_shape_the_map(switches: dict[str, float], expected: float) -> None:
+    network = build(**switches)
+    image = torch.rand(1, 3, 8, 8)
+    seen = network.saliency_view(image, torch.full((1, 1, 8, 8), 0.5))
+    torch.testing.assert_close(seen, network.saliency_branch.normalise(image) * expected)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("switches", [{"saliency_floor": -0.1}, {"saliency_floor": 1.1}, {"saliency_power": 0.0}], ids=str)
+def test_floor_and_power_have_a_range(switches: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"saliency_floor must lie in \[0, 1\] and saliency_power above 0"):
+        build(**switches)
+
+
+@pytest.mark.parametrize("gate", ["se", "eca"])
+def test_no_gate_decays(gate: str) -> None:
+    network = build(gate=gate)
+    gates = {id(p) for m in network.modules() if isinstance(m, SE | ECA) for p in m.parameters()}
+    decaying = {id(p) for group in parameter_groups(network, 1.0) if group.decay for p in group.parameters}
+    assert gates
+    assert not gates & decaying
+
+
+def test_half_precision_gives_full_scores() -> None:
+    network = build().eval()
+    expected = network(*pictures())
+    with torch.autocast("cpu", torch.bfloat16):
+        score = network(*pictures())
+    assert score.dtype == torch.float32
+    torch.testing.assert_close(score, expected, rtol=0, atol=0.02)

@@ -1,0 +1,168 @@
+"""Maps on disk: read by `Stored` and `Shuffled`, kept by `CachedMaps`."""
+
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from saliency_fakes import photograph
+
+from sdsiqa.errors import ImageError, MapNotFoundError
+from sdsiqa.images import write_image
+from sdsiqa.saliency import SDSP, CachedMaps, Random, Shuffled, SpectralResidual, Stored, to_uint8
+
+
+def test_shuffled_is_a_derangement_and_follows_its_seed(tmp_path: Path) -> None:
+    names = [f"{i:02d}.png" for i in range(12)]
+    for i, name in enumerate(names):
+        write_image(tmp_path / name, np.array([[0, 20 * i, 255]], np.uint8))
+    donors = {seed: [Shuffled(tmp_path, seed).donor(name).name for name in names] for seed in range(20)}
+    for given in donors.values():
+        assert sorted(given) == names
+        assert all(own != other for own, other in zip(names, given, strict=True))
+    assert len({tuple(given) for given in donors.values()}) > 15
+    image = photograph(1, 3)
+    own = Stored(tmp_path)(image, donors[3][0])
+    assert np.array_equal(Shuffled(tmp_path, 3)(image, names[0]), own)
+    with pytest.raises(MapNotFoundError, match="unseen"):
+        Shuffled(tmp_path, 3)(image, "unseen.png")
+
+
+def test_one_map_cannot_be_shuffled(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(MapNotFoundError, match="at least two"):
+        Shuffled(tmp_path)(photograph(), "a.png")
+
+
+def test_stored_maps_are_read_in_every_form(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((5, 8)).astype(np.float32)
+    values[0, :2] = 0, 1
+    image = photograph(5, 8)
+    np.save(tmp_path / "float.npy", values * 37 - 5)
+    write_image(tmp_path / "deep.png", np.rint(values * 65535).astype(np.uint16))  # type: ignore[arg-type]
+    write_image(tmp_path / "rgb.png", np.repeat(to_uint8(values)[..., None], 3, axis=2))
+    write_image(tmp_path / "1600.AWGN.1.png", to_uint8(values))
+    stored = Stored(tmp_path)
+    assert stored(image, "float.bmp") == pytest.approx(values, abs=1e-6)
+    assert stored(image, "deep.jpg") == pytest.approx(values, abs=1e-5)
+    assert stored(image, "rgb.jpg") == pytest.approx(values, abs=1 / 509)
+    assert stored(image, "1600.AWGN.1.png") == pytest.approx(values, abs=1 / 509)
+    assert stored(image, "1600.AWGN.1") == pytest.approx(values, abs=1 / 509)
+
+
+def test_a_map_of_another_size_is_resized_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, np.array([[0, 255]], np.uint8))
+    stored = Stored(tmp_path)
+    assert stored(photograph(3, 8), "a.jpg")[1] == pytest.approx([0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
+    stored(photograph(3, 8), "b.jpg")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'a.png'}: the map is 2×1, its image 8×3; such maps are resized"
+    ]
+
+
+@pytest.mark.parametrize("name", ["a/none.jpg", "/etc/one.png", "../one.png"])
+def test_a_missing_map_is_an_error_with_the_remedy(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MapNotFoundError, match=r"sdsiqa saliency|below the root"):
+        Stored(tmp_path)(photograph(), name)
+
+
+@pytest.mark.parametrize("damage", ["cut", "colour", "text", "npy", "objects"])
+def test_a_damaged_map_is_refused_by_name(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / ("x.npy" if damage in ("npy", "objects") else "x.png")
+    write_image(tmp_path / "x.png", photograph() if damage == "colour" else photograph()[..., 0])
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "text":
+        path.write_text("a map")
+    elif path.suffix == ".npy":
+        (tmp_path / "x.png").unlink()
+        np.save(path, np.zeros(3) if damage == "npy" else np.array([{}], object), allow_pickle=True)
+    with pytest.raises(ImageError, match=path.name):
+        Stored(tmp_path)(photograph(), "x.jpg")
+
+
+def test_the_fingerprint_of_a_folder_follows_its_content_not_its_place(tmp_path: Path) -> None:
+    write_image(tmp_path / "one" / "a.png", np.zeros((2, 2), np.uint8))
+    before = Stored(tmp_path / "one").fingerprint()
+    (tmp_path / "one").rename(tmp_path / "two")
+    assert Stored(tmp_path / "two").fingerprint() == before
+    assert Shuffled(tmp_path / "two", 0).fingerprint() != Shuffled(tmp_path / "two", 1).fingerprint()
+    write_image(tmp_path / "two" / "b.png", np.zeros((2, 2), np.uint8))
+    assert Stored(tmp_path / "two").fingerprint() != before
+    with pytest.raises(MapNotFoundError, match="no such folder"):
+        Stored(tmp_path / "one").fingerprint()
+
+
+# --- cache ----------------------------------------------------------------------------------------------------------
+
+
+class Counting(SDSP):
+    """Counts how often a map is computed."""
+
+    calls = 0
+
+    def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float64]:
+        type(self).calls += 1
+        return super()._map(image, name)
+
+
+def test_a_kept_map_equals_a_new_one_and_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counting, "calls", 0)
+    cached, image = CachedMaps(Counting(), tmp_path), photograph()
+    miss = cached(image, "a.png")
+    hit = CachedMaps(Counting(), tmp_path)(image, "moved/elsewhere.png")
+    assert Counting.calls == 1
+    assert np.array_equal(miss, hit)
+    assert miss == pytest.approx(SDSP()(image, "a.png"), abs=0.5 / 255 + 1e-6)
+    assert cached.path(image, "a.png").is_file()
+    assert cached.path(image, "a.png").parts[-3].startswith("counting-")
+
+
+def test_image_setting_and_name_are_the_key(tmp_path: Path) -> None:
+    image = photograph(20, 30)
+    changed = image.copy()
+    changed[3, 4, 1] ^= 1
+    cached = CachedMaps(SDSP(), tmp_path)
+    paths = {
+        cached.path(image, "a"),
+        cached.path(changed, "a"),
+        cached.path(image.reshape(30, 20, 3), "a"),
+        CachedMaps(SDSP("vsi"), tmp_path).path(image, "a"),
+        CachedMaps(Random(), tmp_path).path(image, "a"),
+        CachedMaps(Random(), tmp_path).path(image, "b"),
+    }
+    assert len(paths) == 6
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "size", "colour", "text"])
+def test_a_damaged_file_is_made_again(tmp_path: Path, damage: str) -> None:
+    cached, image = CachedMaps(SDSP(), tmp_path), photograph()
+    right = cached(image, "a")
+    path = cached.path(image, "a")
+    good = path.read_bytes()
+    if damage == "size":
+        write_image(path, np.zeros((5, 5), np.uint8))
+    elif damage == "colour":
+        write_image(path, image)
+    else:
+        flipped = good[:200] + bytes([good[200] ^ 16]) + good[201:]
+        path.write_bytes({"cut": good[: len(good) // 2], "bit": flipped, "empty": b"", "text": b"x" * 99}[damage])
+    assert np.array_equal(cached(image, "a"), right)
+    assert path.read_bytes() == good
+
+
+def _hammer(folder: Path, start: int) -> list[bytes]:
+    cached = CachedMaps(SpectralResidual(), folder)
+    order = np.random.default_rng(start).permutation(np.repeat(np.arange(8), 12))
+    maps = {int(i): cached(photograph(40, 40, int(i)), str(i)).tobytes() for i in order}
+    return [maps[i] for i in range(8)]
+
+
+def test_several_processes_share_a_folder(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        results = pool.starmap(_hammer, [(tmp_path, start) for start in range(4)])
+    assert results == [results[0]] * 4
+    assert len(list(tmp_path.rglob("*.png"))) == 8
+    assert not list(tmp_path.rglob("*.part"))

@@ -1,0 +1,233 @@
+"""What Weights & Biases gets, read back from an offline run; and that nothing needs it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runs import fit, words
+from sdsiqa.cli import main
+from sdsiqa.runs.folder import RunFolder, RunSettings
+from sdsiqa.tracking import session
+from sdsiqa.tracking.artifacts import log_results
+from sdsiqa.tracking.log_rows import Course
+from sdsiqa.tracking.logger import RunLogger
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+FLAT = ("benchmark", "split", "seed", "saliency", "method", "ablation", "network", "backbone")
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    """Read an offline run back with W&B's own tool."""
+    tool = shutil.which("wandb", path=str(Path(sys.executable).parent))
+    assert tool is not None
+    found = []
+    for file in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
+        done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=True)
+        found += [json.loads(line) for line in done.stdout.splitlines()]
+    return found
+
+
+def artifacts(folder: Path) -> list[dict[str, Any]]:
+    """Artifacts of an offline run, without those that W&B makes of tables by itself."""
+    found = [record["artifact"] for record in records(folder) if record["type"] == "artifact"]
+    return [artifact for artifact in found if artifact["type"] != "run_table"]
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Give what was logged, in order, without times and without figures, which are of a run's own folder."""
+    found = [record["history"]["item"] for record in records(folder) if record["type"] == "history"]
+    changing = ("_timestamp", "_runtime", "train/images_per_second")
+    return [
+        {name: value for name, value in item.items() if name not in changing and not name.startswith(("figures", "scores"))}
+        for item in found
+    ]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDSIQA_TEST_SUBSET", "1")
+        patch.setenv("WANDB_MODE", "offline")
+        more = ["--run.group", "ablation", "--run.job_type", "cell", "--run.tags", '["quick", "tiny"]', "--run.ablation", "bare"]
+        return fit(tmp_path_factory.mktemp("wandb"), *more, benchmark="live")
+
+
+def test_an_offline_run_holds_everything(run: Path) -> None:
+    found = records(run)
+    text = json.dumps(found)
+    begun = [record["run"] for record in found if record["type"] == "run"]
+    assert len({entry["run_id"] for entry in begun}) == 1
+    assert begun[0]["run_id"] == f"ablation-{run.name}"
+    assert begun[0]["run_group"] == "ablation"
+    assert begun[0]["job_type"] == "cell"
+    assert set(begun[0]["tags"]) == {"quick", "tiny"}
+    config = begun[0]["config"]["update"]
+    assert {name: config[name] for name in FLAT} == {
+        "benchmark": "live",
+        "split": 0,
+        "seed": 0,
+        "saliency": "SDSP",
+        "method": "sdsiqa",
+        "ablation": "bare",
+        "network": "SDSIQA",
+        "backbone": "test_resnet",
+    }
+    assert config["model"]["init_args"]["network"]["init_args"]["gate"] == "gct"
+    record = RunFolder(run).record
+    for value in (record["split_hash"], record["data_version"], record["git"]["commit"]):
+        assert value in text
+    for key in (
+        "val/srcc",
+        "train/loss_epoch",
+        "train/lr",
+        "figures/scatter",
+        "figures/panel",
+        "scores/live-test",
+        "distortions/live-test",
+    ):
+        assert key in text, key
+    media = {file.suffixes[-1] for file in (run / "wandb").rglob("media/**/*") if file.is_file()}
+    assert media == {".png", ".json"}
+
+
+def test_scores_and_weights_go_up_with_what_they_stand_on(run: Path) -> None:
+    found = {artifact["type"]: artifact for artifact in artifacts(run)}
+    assert set(found) == {"dataset", "scores", "model"}
+    version = RunFolder(run).record["data_version"]
+    assert found["dataset"]["name"] == "live"
+    assert set(found["dataset"]["aliases"]) == {"latest", version}
+    assert found["dataset"]["use_after_commit"] is True  # an input of the run, the others are its outputs
+    assert not found["scores"].get("use_after_commit")
+    assert set(found["model"]["aliases"]) == {"latest", "best"}
+    places = {entry["path"]: entry["local_path"] for kind in ("scores", "model") for entry in found[kind]["manifest"]["contents"]}
+    assert places == {
+        "live-test.csv": str(run / "scores" / "live-test.csv"),
+        "split.json": str(run / "split.json"),
+        "best.ckpt": str(run / "checkpoints" / "best.ckpt"),
+    }
+
+
+def test_a_test_on_another_benchmark_leaves_what_the_training_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    folder = fit(tmp_path, "--wandb.checkpoints", "false", epochs=1)
+    other = words(tmp_path, "bid")
+    root = other[other.index("--data.benchmark.init_args.root") + 1]
+    more = ["--data.benchmark.class_path", "sdsiqa.benchmarks.BID", "--data.benchmark.init_args.root", root]
+    assert main(["test", "-c", str(folder / "config.yaml"), *more, "--data.test_on", "all"]) == 0
+    found = records(folder)
+    begun = [record["run"] for record in found if record["type"] == "run"]
+    assert {entry["run_id"] for entry in begun} == {folder.name}
+    assert "bid-all/srcc" in json.dumps(found)
+    told = [update for entry in begun for update in [(entry.get("config") or {}).get("update") or {}] if "benchmark" in update]
+    assert [update["benchmark"] for update in told] == ["livec"]
+    assert [artifact["type"] for artifact in artifacts(folder)] == ["dataset", "scores", "scores"]
+
+
+def test_artifacts_that_wandb_does_not_take_stop_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    logger = session.open_logger(session.WandbSettings(), RunSettings(), tmp_path)
+    assert logger is not None
+    session.close()
+    with pytest.warns(UserWarning, match=r"W&B did not take an artifact \(ValueError: Path is not a file"):
+        log_results([logger], tmp_path)
+
+
+def test_a_run_of_a_sweep_has_the_name_that_its_agent_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    monkeypatch.setenv("WANDB_RUN_ID", "abc123")
+    logger = session.open_logger(session.WandbSettings(), RunSettings(), tmp_path)
+    assert logger is not None
+    session.close()
+    assert logger.experiment.id == "abc123"
+
+
+def test_without_wandb_the_run_folder_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    folder = fit(tmp_path, epochs=1)
+    assert not (folder / "wandb").exists()
+    for name in ("config.yaml", "split.json", "metrics.json", "metrics.csv", "scores/livec-test.csv"):
+        assert (folder / name).exists()
+
+
+@pytest.mark.slow
+def test_a_broken_run_logs_every_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "helpers"))
+    overlay = tmp_path / "stop.yaml"
+    overlay.write_text("trainer:\n  callbacks:\n    - {class_path: signals.SignalAt, init_args: {step: 4, name: SIGUSR1}}\n")
+    more = ["--trainer.log_every_n_steps", "1", "--data.batch_size", "4"]
+    whole = fit(tmp_path, *more, "--run.name", "whole")
+    command = ["fit", *words(tmp_path, "livec", *more, "-c", str(overlay), "--run.name", "broken")]
+    assert main(command) == 75
+    (broken,) = (tmp_path / "runs").glob("broken-*")
+    # what a life behind the checkpoint has logged is cut off and written again; what W&B has lost is sent again
+    course = Course(broken / "course.jsonl")
+    assert [row["trainer/global_step"] for row in course.read() if "train/loss_step" in row] == [0, 1, 2, 3, 4]
+    course.add({"train/loss_step": -1.0, "trainer/global_step": 99})
+    assert main(command) == 0
+    found = rows(broken)
+    assert [row["_step"] for row in found] == list(range(len(found)))
+    assert found == rows(whole)
+    assert len({record["run"]["run_id"] for record in records(broken) if record["type"] == "run"}) == 1
+
+
+def test_rows_that_wandb_has_lost_are_sent_again(tmp_path: Path) -> None:
+    class Listener:
+        def __init__(self) -> None:
+            self.heard: list[int] = []
+
+        def log(self, row: dict[str, Any], step: int, commit: bool) -> None:
+            assert commit
+            self.heard.append(step)
+
+    course = Course(tmp_path / "course.jsonl")
+    for number in range(6):
+        course.add({"value": number})
+    listener = Listener()
+    logger = RunLogger(listener, Course(course.path), known=2)
+    logger.go_on(4)  # the checkpoint counts four rows, of which W&B has two
+    assert listener.heard == [2, 3]
+    assert [row["value"] for row in course.read()] == [0, 1, 2, 3]
+    logger.log_metrics({"value": 4}, step=4)
+    assert listener.heard == [2, 3, 4]
+    ahead = RunLogger(listener, Course(course.path), known=7)  # W&B has rows that the checkpoint does not know yet
+    ahead.go_on(5)
+    ahead.log_metrics({"value": 5}, step=5)
+    ahead.log_metrics({"value": 6}, step=6)
+    assert listener.heard == [2, 3, 4]
+    ahead.log_metrics({"value": 7}, step=7)
+    assert listener.heard == [2, 3, 4, 7]
+
+
+def test_a_half_written_row_is_cut_off(tmp_path: Path) -> None:
+    course = Course(tmp_path / "course.jsonl")
+    course.add({"value": 1.0})
+    with course.path.open("ab") as file:
+        file.write(b'{"value": 2')
+    course.go_on(5)
+    course.add({"value": 3.0})
+    assert [row["value"] for row in course.read()] == [1.0, 3.0]
+
+
+def test_wandb_that_dies_does_not_end_the_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Dead:
+        def log(self, *args: Any, **kwargs: Any) -> None:
+            raise BrokenPipeError("the service is gone")
+
+    logger = RunLogger(Dead(), Course(tmp_path / "course.jsonl"), known=0)
+    with caplog.at_level("INFO"):
+        logger.log_metrics({"value": 1}, step=0)
+    assert "W&B takes nothing any more (the service is gone); the run goes on" in caplog.text
+    logger.log_metrics({"value": 2}, step=1)
+    assert len(logger.course.read()) == 2

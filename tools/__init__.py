@@ -1,0 +1,1 @@
+"""What writes documentation and compares results; nothing of it is installed."""
