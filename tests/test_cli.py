@@ -64,7 +64,7 @@ def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) ->
     ("more", "said"),
     [
         (["--data.croop", "64"], "did you mean 'data.crop'"),
-        (["--model.init_args.network.init_args.gat", "se"], "did you mean 'model.init_args.network.init_args.gate'"),
+        (["--model.network.init_args.gat", "se"], "did you mean 'model.network.init_args.gate'"),
         (["--data.spl", "5"], "data.spl"),
     ],
 )
@@ -86,16 +86,16 @@ def test_unknown_keys_are_refused_with_the_nearest_name(
         (["--data.split", "five"], "data.split is 'five'; expected a whole number or official"),
         (["--data.grid", "[1]"], "data.grid is '[1]'; expected tuple with 2 elements"),
         (
-            ["--model.init_args.schedule", "cosin"],
-            "model.init_args.schedule is 'cosin'; expected one of cosine, one_cycle, constant",
+            ["--model.schedule", "cosin"],
+            "model.schedule is 'cosin'; expected one of cosine, one_cycle, constant",
         ),
         (
-            ["--model.init_args.network.init_args.gate", "gtc"],
-            "model.init_args.network.init_args.gate is 'gtc'; expected one of gct, se, eca, glu, none",
+            ["--model.network.init_args.gate", "gtc"],
+            "model.network.init_args.gate is 'gtc'; expected one of gct, se, eca, glu, none",
         ),
-        (["--model.init_args.network.init_args.levels", "abc"], "network.init_args.levels is 'abc'; expected a list or null"),
-        (["--model.init_args.loss", "L2"], "model.init_args.loss is 'L2'; expected the path of a class"),
-        (["--model.init_args.network", "sdsiqa.losses.L1"], "L1 does not correspond to a subclass of QualityNetwork"),
+        (["--model.network.init_args.levels", "abc"], "network.init_args.levels is 'abc'; expected a list or null"),
+        (["--model.loss", "L2"], "model.loss is 'L2'; expected the path of a class"),
+        (["--model.network", "sdsiqa.losses.L1"], "L1 does not correspond to a subclass of QualityNetwork"),
         (["--trainer.callbacks", "foo"], "trainer.callbacks is 'foo'; expected a list or the path of a class"),
         (["--trainer.logger", "lightning.pytorch.loggers.CSVLoger"], "did you mean 'lightning.pytorch.loggers.CSVLogger'"),
         (["--data.split", "${nothing}"], "Interpolation key"),

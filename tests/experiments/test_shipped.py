@@ -57,7 +57,7 @@ def test_every_kind_of_cell_can_be_parsed() -> None:
     for answer in resolve(list(kinds.values())):
         assert answer.hash, answer.error
         assert NOT_HERE.search(answer.error), answer.error
-        stage = answer.config["model"]["init_args"]["pretraining"]
+        stage = answer.config["model"]["pretraining"]
         if stage is not None:
             data = stage["init_args"]["data"] or answer.config["data"]
             benchmark = data["benchmark"]["class_path"].rpartition(".")[2]
@@ -82,7 +82,7 @@ def test_a_sweep_calls_the_same_command_line() -> None:
     words = [word for part in command for word in (arguments if part == "${args}" else [part])]
     (answer,) = resolve([words[words.index("fit") + 1 :]])
     assert answer.hash, answer.error
-    model = answer.config["model"]["init_args"]
+    model = answer.config["model"]
     assert model["optimizer"]["init_args"]["lr"] == 5e-5
     assert model["optimizer"]["init_args"]["weight_decay"] == 1e-6
     assert model["backbone_lr_scale"] == 0.03

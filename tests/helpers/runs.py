@@ -11,13 +11,12 @@ from sdsiqa.cli import main
 CONFIGS = Path(__file__).parents[2] / "configs"
 TINY = """
 model:
-  init_args:
-    network:
-      init_args:
-        backbone: test_resnet
-        weights: null
-        proj_dim: 8
-        head_dim: 8
+  network:
+    init_args:
+      backbone: test_resnet
+      weights: null
+      proj_dim: 8
+      head_dim: 8
 """
 TINY_BODY = {"backbone": "test_resnet", "weights": None, "width": 16, "side": 2}
 QUICK = [
@@ -47,7 +46,7 @@ def stand_in(tmp: Path, model: str, benchmark: str = "livec", *more: str, epochs
     A first stage learns from a fake Demo benchmark.
     """
     file = CONFIGS / "model" / f"{model}.yaml"
-    arguments = yaml.safe_load(file.read_text())["init_args"]
+    arguments = yaml.safe_load(file.read_text())
     args = words(tmp, benchmark, "--model", str(file), epochs=epochs)
     if arguments["network"]["class_path"].endswith(".SDSIQA"):
         return [*args, "-c", str(tmp / "tiny.yaml"), *more]
@@ -63,7 +62,7 @@ def stand_in(tmp: Path, model: str, benchmark: str = "livec", *more: str, epochs
         settings = {"network": {"init_args": _small(stage["network"])}, "epochs": 1, "batch_size": 4, "crop": None}
         change["pretraining"] = {"init_args": {**settings, "data": str(tmp / "demo.yaml")}}
     overlay = tmp / f"{model}.yaml"
-    overlay.write_text(yaml.safe_dump({"model": {"init_args": change}}))
+    overlay.write_text(yaml.safe_dump({"model": change}))
     return [*args, "-c", str(overlay), *more]
 
 

@@ -209,7 +209,7 @@ def test_a_run_fits_and_scores_without_a_step(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("SDSIQA_CACHE", str(tmp_path / "cache"))
     overlay = tmp_path / "few.yaml"
-    overlay.write_text("model: {init_args: {regression: {init_args: {costs: [1, 8], gammas: [0.01, 0.1]}}}}\n")
+    overlay.write_text("model: {regression: {init_args: {costs: [1, 8], gammas: [0.01, 0.1]}}}\n")
     args = stand_in(tmp_path, "bliinds2", "live", "-c", str(overlay), epochs=3)
     assert main(["fit", *args]) == 0
     (folder,) = (tmp_path / "runs").iterdir()

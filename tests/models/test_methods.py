@@ -23,7 +23,7 @@ from sdsiqa.report.result import RECONSTRUCTIONS
 from sdsiqa.report.tables.reproduced import MADE
 
 MODELS = {
-    file: yaml.safe_load(file.read_text())["init_args"]
+    file: yaml.safe_load(file.read_text())
     for file in sorted((CONFIGS / "model").glob("*.yaml"))
     if "sdsiqa.baselines." in file.read_text()
 }

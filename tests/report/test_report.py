@@ -80,7 +80,7 @@ def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(
     ):
         file = make_run(tmp_path, method=method, ablation=ablation) / "config.yaml"
         config = yaml.safe_load(file.read_text())
-        config["model"] = {"class_path": "sdsiqa.training.QualityTask", "init_args": {"network": {"class_path": network}}}
+        config["model"] = {"network": {"class_path": network}}
         config["run"] |= {"remark": "learnt for too short a time"} if method == "dbcnn" else {}
         file.write_text(yaml.safe_dump(config))
     found = tables(tmp_path, baseline="setnet")
@@ -371,7 +371,7 @@ def test_old_folders_are_called_by_their_network_or_their_names(tmp_path: Path) 
     run = make_run(tmp_path, method=None)
     assert read_results([run])[0].label == "live-net-full"
     config = yaml.safe_load((run / "config.yaml").read_text())
-    config["model"] = {"init_args": {"network": {"class_path": "sdsiqa.models.SDSIQA"}}}
+    config["model"] = {"network": {"class_path": "sdsiqa.models.SDSIQA"}}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     assert read_results([run])[0].label == "sdsiqa (reconstruction)"
 

@@ -14,7 +14,7 @@ import pytest
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.runs.environment import code_version, surroundings
-from sdsiqa.runs.fingerprint import fingerprint
+from sdsiqa.runs.fingerprint import fingerprint, short_paths
 from sdsiqa.runs.folder import RunFolder
 
 
@@ -30,7 +30,7 @@ def config(**changes: Any) -> dict[str, Any]:
             "num_workers": 2,
             "cache": "/tmp/c",
         },
-        "model": {"class_path": "QualityTask", "init_args": {"backbone_lr_scale": 0.1, "ridge_start": ridge}},
+        "model": {"backbone_lr_scale": 0.1, "ridge_start": ridge},
         "run": {"name": "live"},
         "wandb": {"project": "x"},
     }
@@ -50,7 +50,7 @@ def config(**changes: Any) -> dict[str, Any]:
         {"data__num_workers": 0},
         {"data__cache": None},
         {"data__benchmark__init_args__root": "/elsewhere"},
-        {"model__init_args__ridge_start__init_args__folder": "/elsewhere"},
+        {"model__ridge_start__init_args__folder": "/elsewhere"},
         {"run__name": "other"},
         {"wandb__project": "other"},
     ],
@@ -68,8 +68,8 @@ def test_what_decides_nothing_keeps_the_name(change: dict[str, Any]) -> None:
         {"data__split": 1},
         {"data__benchmark__init_args__short_side": 384},
         {"data__saliency__init_args__root": "/other-maps"},
-        {"model__init_args__backbone_lr_scale": 1.0},
-        {"model__init_args__ridge_start__init_args__penalties": [2.0]},
+        {"model__backbone_lr_scale": 1.0},
+        {"model__ridge_start__init_args__penalties": [2.0]},
         {"trainer__callbacks": [{"class_path": "sdsiqa.training.EMA", "init_args": {"decay": 0.9}}]},
     ],
 )
@@ -148,3 +148,12 @@ def test_a_record_names_the_command_that_a_person_types(monkeypatch: pytest.Monk
     ):
         monkeypatch.setattr("sys.argv", [started, "fit", "-c", "run.yaml"])
         assert surroundings()["command"] == [name, "fit", "-c", "run.yaml"]
+
+
+def test_a_class_has_one_name_wherever_its_file_lies() -> None:
+    paths = ("sdsiqa.saliency.SDSP", "sdsiqa.saliency.sdsp.SDSP", "sdsiqa.saliency.else_where.sdsp.SDSP")
+    assert {fingerprint({"data": {"saliency": {"class_path": path}}}) for path in paths} == {
+        fingerprint({"data": {"saliency": {"class_path": paths[0]}}})
+    }
+    other = {"network": {"class_path": "mine.models.SDSP"}, "loss": "sdsiqa.losses.L1", "words": ["sdsiqa.models.a.B c"]}
+    assert short_paths(other) == other

@@ -15,7 +15,6 @@ from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import BenchmarkMismatchError
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
-from sdsiqa.runs.fingerprint import fingerprint
 from sdsiqa.saliency import Uniform
 from sdsiqa.training.task import QualityTask
 
@@ -124,13 +123,3 @@ def test_pretrained_parts_stand_still_for_their_share_of_the_steps(make: Callabl
         assert torch.equal(weight, start) == (step < 3), step
         assert bool(statistics.any()) == (step >= 3), step
         assert step == 0 or not torch.equal(head, course[step - 1][2])
-
-
-def test_settings_that_are_not_used_leave_the_identity_of_a_run_alone() -> None:
-    network = {"class_path": "sdsiqa.models.SDSIQA", "init_args": {"dropout": 0.5}}
-    model = {"class_path": "sdsiqa.training.QualityTask", "init_args": {"network": network, "warmup": 0.05}}
-    before = fingerprint({"model": model, "data": {}, "trainer": {}})
-    now = {**model["init_args"], "objective": None, "pretraining": None, "still": 0.0}
-    assert fingerprint({"model": {**model, "init_args": now}, "data": {}, "trainer": {}}) == before
-    for change in ({"still": 0.5}, {"objective": {"class_path": "a.B"}}, {"pretraining": {"class_path": "a.C"}}):
-        assert fingerprint({"model": {**model, "init_args": {**now, **change}}, "data": {}, "trainer": {}}) != before

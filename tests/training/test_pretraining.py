@@ -21,18 +21,16 @@ from sdsiqa.runs.folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("default")
 MODEL = """
-class_path: sdsiqa.training.QualityTask
-init_args:
-  network: {class_path: stages.Second}
-  optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1.0e-3}}
-  pretraining:
-    class_path: sdsiqa.training.Pretraining
-    init_args:
-      network: {class_path: stages.First}
-      objective: {class_path: stages.Error}
-      optimizer: {class_path: torch.optim.SGD, init_args: {lr: 0.1}}
-      epochs: 2
-      batch_size: 2
+network: {class_path: stages.Second}
+optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1.0e-3}}
+pretraining:
+  class_path: sdsiqa.training.Pretraining
+  init_args:
+    network: {class_path: stages.First}
+    objective: {class_path: stages.Error}
+    optimizer: {class_path: torch.optim.SGD, init_args: {lr: 0.1}}
+    epochs: 2
+    batch_size: 2
 """
 
 
@@ -105,7 +103,7 @@ def test_the_first_stage_sees_the_training_part_alone_and_tests_nothing(tmp_path
 
 def test_another_benchmark_by_a_file(tmp_path: Path) -> None:
     write_fake("demo", tmp_path / "data" / "demo")
-    more = ["-c", str(CONFIGS / "pretrain" / "demo.yaml"), "--model.init_args.pretraining.init_args.crop", "32"]
+    more = ["-c", str(CONFIGS / "pretrain" / "demo.yaml"), "--model.pretraining.init_args.crop", "32"]
     assert main(words(tmp_path, *more, benchmark="livec")) == 0
     stage = first(tmp_path)
     assert stage.path.name.startswith("first-demo-0-0-")
@@ -113,7 +111,7 @@ def test_another_benchmark_by_a_file(tmp_path: Path) -> None:
     assert config["data"]["benchmark"]["class_path"] == "sdsiqa.benchmarks.Demo"
     assert (config["data"]["crop"], config["data"]["batch_size"], config["trainer"]["max_epochs"]) == (32, 2, 2)
     (folder,) = (tmp_path / "runs").glob("livec-0-0-*")
-    kept = yaml.safe_load((folder / "config.yaml").read_text())["model"]["init_args"]["pretraining"]["init_args"]["data"]
+    kept = yaml.safe_load((folder / "config.yaml").read_text())["model"]["pretraining"]["init_args"]["data"]
     assert kept["benchmark"]["init_args"]["root"] == str(tmp_path / "data" / "demo")  # the content, not the file's name
 
 
@@ -123,7 +121,7 @@ def test_authentic_images_cannot_teach_a_first_stage(tmp_path: Path, capsys: pyt
 
 
 def test_a_leak_is_refused_in_training_and_in_a_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = ["--model.init_args.pretraining.init_args.data", str(CONFIGS / "data" / "tid2013.yaml")]
+    file = ["--model.pretraining.init_args.data", str(CONFIGS / "data" / "tid2013.yaml")]
     assert main(words(tmp_path, *file)) == 1
     assert "the first stage trains on tid2013, parts of which this run tests; set model.pretraining's" in capsys.readouterr().err
     write_fake("demo", tmp_path / "data" / "demo")
@@ -142,10 +140,10 @@ def test_the_identity_of_a_run_covers_its_first_stage(tmp_path: Path) -> None:
 
     def on(text: str, name: str = "data.yaml") -> list[str]:
         (tmp_path / name).write_text(text)
-        return [*base, "--model.init_args.pretraining.init_args.data", str(tmp_path / name)]
+        return [*base, "--model.pretraining.init_args.data", str(tmp_path / name)]
 
     text = (CONFIGS / "data" / "demo.yaml").read_text()
-    jobs = [base, [*base, "--model.init_args.pretraining.init_args.epochs", "3"], on(text)]
+    jobs = [base, [*base, "--model.pretraining.init_args.epochs", "3"], on(text)]
     hashes = [answer.hash for answer in resolve(jobs)]
     hashes.append(resolve([on(text.replace("crop: 128", "crop: 96"))])[0].hash)
     assert len(set(hashes)) == 4
@@ -217,7 +215,7 @@ def test_who_finds_it_in_work_waits(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_other_networks_do_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words(tmp_path, "--model.init_args.network.init_args.width", "5")) == 1
+    assert main(words(tmp_path, "--model.network.init_args.width", "5")) == 1
     assert "its 'body' is not the one of Second" in capsys.readouterr().err
-    assert main(words(tmp_path, "--model.init_args.network", "stages.First")) == 1
+    assert main(words(tmp_path, "--model.network", "stages.First")) == 1
     assert "First takes no weights from a first stage; set model.pretraining to null" in capsys.readouterr().err

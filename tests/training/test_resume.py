@@ -29,7 +29,7 @@ def settings(tmp: Path, *events: str) -> list[str]:
     overlay = tmp / f"exact-{len(events)}.yaml"
     average = "    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.9}\n"
     overlay.write_text("trainer:\n  callbacks:\n" + average + "".join(f"    - {event}\n" for event in events))
-    schedule = ("--model.init_args.schedule", "one_cycle", "--model.init_args.network.init_args.dropout", "0.3")
+    schedule = ("--model.schedule", "one_cycle", "--model.network.init_args.dropout", "0.3")
     return ["-c", str(overlay), *schedule, "--data.batch_size", "2"]
 
 
@@ -61,7 +61,7 @@ def test_a_stopped_run_goes_on_at_the_exact_step(tmp_path: Path, capsys: pytest.
 
 
 def test_a_stopped_run_remembers_that_its_start_is_the_best(tmp_path: Path) -> None:
-    more = ("-c", str(tmp_path / "ridge.yaml"), "--model.init_args.optimizer.init_args.lr", "0")
+    more = ("-c", str(tmp_path / "ridge.yaml"), "--model.optimizer.init_args.lr", "0")
     ridge = "ridge_start: {penalties: [1, 100]}, network: {init_args: {linear_path: true}}"
     (tmp_path / "ridge.yaml").write_text(f"model: {{init_args: {{{ridge}}}}}\n")
     forget = "{class_path: signals.Forget}"

@@ -91,7 +91,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
 def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     overlay = tmp_path / "exact.yaml"
     overlay.write_text("trainer:\n  callbacks:\n    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.9}\n")
-    more = ["-c", str(overlay), "--model.init_args.schedule", "one_cycle"]
+    more = ["-c", str(overlay), "--model.schedule", "one_cycle"]
     whole = fit(tmp_path, *more, "--run.name", "whole", epochs=8)
     command = [sys.executable, "-c", KILLED, "fit", *words(tmp_path, "livec", *more, "--run.name", "broken", epochs=8)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDSIQA_TEST_SUBSET": "1"}, check=False)
@@ -119,7 +119,7 @@ def hopeless(tmp: Path) -> list[str]:
     """A ridge regression as the start, and a training that only undoes it; averaged weights."""
     overlay = tmp / "hopeless.yaml"
     overlay.write_text(
-        "model:\n  init_args:\n    ridge_start: {penalties: [1, 100]}\n    network: {init_args: {linear_path: true}}\n"
+        "model:\n    ridge_start: {penalties: [1, 100]}\n    network: {init_args: {linear_path: true}}\n"
         "    optimizer: {init_args: {lr: 0}}\n"
         "trainer:\n  callbacks:\n    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.5}\n"
         "    - class_path: signals.Forget\n"
@@ -143,7 +143,7 @@ def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: p
 
 
 def test_the_validation_of_the_start_changes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    more = ("--model.init_args.network.init_args.dropout", "0.3", "--data.num_workers", "1", "--run.name")
+    more = ("--model.network.init_args.dropout", "0.3", "--data.num_workers", "1", "--run.name")
     folders = [fit(tmp_path, *more, "with", benchmark="demo")]
     monkeypatch.setattr("sdsiqa.training.callbacks._validate_start", lambda trainer: None)
     folders.append(fit(tmp_path, *more, "without", benchmark="demo"))
@@ -164,7 +164,7 @@ def test_training_on_all_but_the_test_part_ends_with_the_last_weights(tmp_path: 
 
 
 def test_training_starts_from_the_mean_quality(tmp_path: Path) -> None:
-    folder = fit(tmp_path, "--model.init_args.network.init_args.dropout", "0", epochs=0)
+    folder = fit(tmp_path, "--model.network.init_args.dropout", "0", epochs=0)
     weights = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]  # noqa: TID251
     labels = LIVEC(tmp_path / "data" / "livec")
     rows = make_split("livec", labels.table(), 0).train
@@ -174,8 +174,8 @@ def test_training_starts_from_the_mean_quality(tmp_path: Path) -> None:
 def test_the_start_from_ridge_regression_needs_no_epoch(tmp_path: Path) -> None:
     overlay = tmp_path / "ridge.yaml"
     overlay.write_text(
-        "model:\n  init_args:\n    ridge_start: {penalties: [1, 100]}\n    network:\n      init_args:\n"
-        "        linear_path: true\n        guidance: centered\n        self_attention: none\n"
+        "model:\n  ridge_start: {penalties: [1, 100]}\n  network:\n    init_args:\n"
+        "      linear_path: true\n      guidance: centered\n      self_attention: none\n"
     )
     folder = fit(tmp_path, "-c", str(overlay), epochs=0)
     table = pd.read_csv(folder / "scores" / "livec-test.csv")
@@ -197,7 +197,7 @@ def test_twelve_images_are_learnt_by_heart() -> None:
     assert srcc(network(image, saliency).detach().numpy(), quality.numpy()) > 0.95
 
 
-@pytest.mark.parametrize("more", [["--trainer.precision", "bf16-mixed"], ["--model.init_args.channels_last", "true"]])
+@pytest.mark.parametrize("more", [["--trainer.precision", "bf16-mixed"], ["--model.channels_last", "true"]])
 def test_other_precisions_and_layouts_train(tmp_path: Path, more: list[str]) -> None:
     table = pd.read_csv(fit(tmp_path, *more, epochs=1) / "scores" / "livec-test.csv")
     assert table["score"].notna().all()

@@ -87,7 +87,7 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
             if data not in known:
                 known[data] = _data_facts(config["data"])
             version, split, module = known[data]
-            check_references(module.benchmark.table(), module.benchmark, _fields(config["model"]["init_args"]))
+            check_references(module.benchmark.table(), module.benchmark, _fields(config["model"]))
             answers.append(Resolved(config, fingerprint(config), version, split))
         except SystemExit:  # the parser has said why, in one line
             answers.append(Resolved({}, error=said.getvalue().strip().rpartition("\n")[2].removeprefix("sdsiqa fit: ")))

@@ -54,7 +54,7 @@ class Recipe:
         """
         data = config["data"]
         return cls(
-            network=config["model"]["init_args"]["network"],
+            network=config["model"]["network"],
             saliency=data["saliency"],
             view=data["view"],
             grid=tuple(data["grid"]),

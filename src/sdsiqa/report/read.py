@@ -158,7 +158,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 
 def _network(config: dict[str, Any]) -> str:
     """Name the network's class: what a run is called that was made before runs named their method."""
-    network = ((config.get("model") or {}).get("init_args") or {}).get("network") or {}
+    network = (config.get("model") or {}).get("network") or {}
     return str(network.get("class_path", "")).rsplit(".", 1)[-1].lower()
 
 

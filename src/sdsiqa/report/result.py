@@ -70,7 +70,7 @@ class Result:
     @property
     def is_reconstruction(self) -> bool:
         """Whether its network is one of `RECONSTRUCTIONS`."""
-        return str(self.settings.get("model.init_args.network.class_path", "")).rsplit(".", 1)[-1] in RECONSTRUCTIONS
+        return str(self.settings.get("model.network.class_path", "")).rsplit(".", 1)[-1] in RECONSTRUCTIONS
 
     @property
     def is_cross(self) -> bool:

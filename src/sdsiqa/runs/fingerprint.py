@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,8 @@ _UNDECISIVE_TRAINER = frozenset(
         "enable_progress_bar", "enable_model_summary", "enable_checkpointing", "log_every_n_steps", "num_sanity_val_steps",
     }
 )  # fmt: skip
-# settings of the model that came after the first results were kept: where they are not used, a run is the one it was before
-_LATER = {"objective": None, "pretraining": None, "still": 0.0}
+# a class of ours in a file of its package, such as `sdsiqa.models.dbcnn.DBCNN`
+_LONG = re.compile(r"(sdsiqa\.[a-z_]+)\.[a-z_0-9.]+\.([A-Z]\w*)")
 
 
 def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +50,21 @@ def fingerprint(config: Mapping[str, Any]) -> str:
     Returns:
         Eight hexadecimal digits.
     """
-    return hash_of(decisive(config))[:8]
+    return hash_of(short_paths(decisive(config)))[:8]
+
+
+def short_paths(value: Any) -> Any:
+    """Name classes of sdsiqa by package and class, wherever they stand in nested values; their files may move.
+
+    Args:
+        value: Plain values; `class_path: sdsiqa.models.dbcnn.DBCNN` becomes `class_path: sdsiqa.models.DBCNN`.
+    """
+    if isinstance(value, Mapping):
+        return {name: short_paths(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [short_paths(item) for item in value]
+    long = _LONG.fullmatch(value) if isinstance(value, str) else None
+    return f"{long[1]}.{long[2]}" if long else value
 
 
 def hash_of(content: Mapping[str, Any]) -> str:
@@ -72,13 +87,7 @@ def _data(data: Mapping[str, Any] | None) -> dict[str, Any]:
 def _model(model: Mapping[str, Any] | None) -> Any:
     """Keep what decides of a model section."""
     kept = _without(model, "folder")  # of features that ridge_start could compute again
-    arguments = (kept or {}).get("init_args")
-    if not isinstance(arguments, dict):
-        return kept
-    for name, unused in _LATER.items():
-        if arguments.get(name, unused) == unused:
-            arguments.pop(name, None)
-    stage = (arguments.get("pretraining") or {}).get("init_args") or {}
+    stage = ((kept or {}).get("pretraining") or {}).get("init_args") or {}
     if isinstance(stage.get("data"), Mapping):
         stage["data"] = _data(stage["data"])
     return kept

@@ -177,7 +177,7 @@ def _identity(group: str | None, name: str) -> str:
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
-    data, network = config["data"], config["model"]["init_args"]["network"]
+    data, network = config["data"], config["model"]["network"]
     return {
         "benchmark": data["benchmark"]["class_path"].rsplit(".", 1)[-1].lower(),
         "split": data["split"],

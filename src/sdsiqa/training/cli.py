@@ -15,7 +15,7 @@ from sdsiqa.files import now
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
 from sdsiqa.runs.environment import surroundings
-from sdsiqa.runs.fingerprint import fingerprint
+from sdsiqa.runs.fingerprint import fingerprint, short_paths
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.runs.lock import Claim, patience
 from sdsiqa.runs.process import keep_freed_memory
@@ -57,7 +57,6 @@ class QualityCLI(LightningCLI):
             QualityTask,
             QualityDataModule,
             parser_class=StrictParser,
-            subclass_mode_model=True,
             save_config_callback=None,
             seed_everything_default=0,
             auto_configure_optimizers=False,
@@ -102,7 +101,8 @@ class QualityCLI(LightningCLI):
     def to_plain(self, config: Namespace) -> dict[str, Any]:
         """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
         with_data(config)
-        return dict(yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True)))
+        plain = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
+        return dict(short_paths(plain))
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""

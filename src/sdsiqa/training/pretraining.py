@@ -110,7 +110,7 @@ class FirstStage:
     """
 
     def __init__(self, config: Mapping[str, Any], beside: Path) -> None:
-        settings = config["model"]["init_args"]["pretraining"]["init_args"]
+        settings = config["model"]["pretraining"]["init_args"]
         given = settings["data"]
         self.shares_data = given is None
         if given is not None and _benchmark(given) == _benchmark(config["data"]):
@@ -122,7 +122,7 @@ class FirstStage:
         self.config = {
             "seed_everything": config["seed_everything"],
             "trainer": {**config["trainer"], "max_epochs": settings["epochs"]},
-            "model": {"class_path": "sdsiqa.training.QualityTask", "init_args": {name: settings[name] for name in _OWN}},
+            "model": {name: settings[name] for name in _OWN},
             "data": {**data, "test_on": "test"},
         }
         network = settings["network"]["class_path"].rsplit(".", 1)[-1].lower()
@@ -143,7 +143,7 @@ class FirstStage:
             config: As for the class.
             beside: As for the class.
         """
-        return None if config["model"]["init_args"].get("pretraining") is None else cls(config, beside)
+        return None if config["model"].get("pretraining") is None else cls(config, beside)
 
     def train(self, fit: Callable[[list[str]], object], processes: int) -> None:
         """Bring it to its end, unless it is there; wait for whoever else is at it.
@@ -220,7 +220,7 @@ def with_data(config: Any) -> None:
     Args:
         config: Parsed configuration of a verb; changed in place.
     """
-    stage = config.model.get("init_args", {}).get("pretraining")
+    stage = config.model.get("pretraining")
     file = None if stage is None else stage.init_args.data
     if isinstance(file, Path_fr):
         stage.init_args.data = OmegaConf.to_container(OmegaConf.load(file.absolute), resolve=True)

@@ -23,7 +23,7 @@ def words(
 ) -> list[str]:
     network = {"backbone": backbone, "weights": None, "proj_dim": 8, "head_dim": 8, "dropout": 0.0}
     overlay = root / f"{backbone}.yaml"
-    overlay.write_text(json.dumps({"model": {"init_args": {"network": {"init_args": network}}}}))
+    overlay.write_text(json.dumps({"model": {"network": {"init_args": network}}}))
     return [
         *("-c", str(CONFIGS / "train" / "demo.yaml"), "-c", str(overlay), "--run.folder", str(folder)),
         *("--data.benchmark", "many.Many", "--data.benchmark.root", str(root / data), "--data.split", "official"),
@@ -107,10 +107,10 @@ def test_without_removing_repeats_the_comparison_fails(alone: Path) -> None:
 
 def test_training_on_two_processes_takes_the_steps_of_one(root: Path) -> None:
     for world in (1, 2):
-        more = ("--trainer.max_epochs", "2", "--model.init_args.optimizer.init_args.lr", "1e-4")
+        more = ("--trainer.max_epochs", "2", "--model.optimizer.init_args.lr", "1e-4")
         # a network without batch normalisation and dropout sees no difference but rounding; this gate's fusion has none
-        more += ("--model.init_args.network.init_args.levels", "[0, 1, 2, 3]")
-        more += ("--model.init_args.network.init_args.gate", "glu")
+        more += ("--model.network.init_args.levels", "[0, 1, 2, 3]")
+        more += ("--model.network.init_args.gate", "glu")
         command = ["fit", *words(root, "small", root / f"steps-{world}", world, *more, backbone="test_convnext", batch=4)]
         launch(root, world, [command])
     one, two = (pd.read_csv(root / f"steps-{world}" / "metrics.csv") for world in (1, 2))
