@@ -47,12 +47,14 @@ def train(seconds: float) -> float:
     """
     import torch
 
-    from sdsiqa.models.sdsiqa import SDSIQA
+    from sdsiqa.models import SDSIQA, FusionHead, ImageBranch, SaliencyBranch
     from sdsiqa.runs.process import keep_freed_memory
 
     keep_freed_memory()
     torch.manual_seed(0)
-    network = SDSIQA("test_resnet", weights=None, levels=(0, 1, 2, 3, 4), proj_dim=32, head_dim=64, pool="meanstd")
+    branch = {"backbone": "test_resnet", "levels": (0, 1, 2, 3, 4)}
+    fusion = FusionHead(proj_dim=32, head_dim=64, pool="meanstd")
+    network = SDSIQA(ImageBranch(**branch), SaliencyBranch(**branch), fusion)
     network = network.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     image, saliency, quality = torch.rand(16, 3, 128, 128), torch.rand(16, 1, 128, 128), torch.rand(16)

@@ -19,6 +19,9 @@ from sdsiqa.data.datamodule import to_float
 from sdsiqa.data.dataset import Sample
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.inference.scorer import Scorer
+from sdsiqa.models.components.fusion_head import FusionHead
+from sdsiqa.models.components.image_branch import ImageBranch
+from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.saliency import SDSP, SaliencyProvider, Uniform
 from sdsiqa.training.task import QualityTask
@@ -52,6 +55,11 @@ class Load:
             quality=torch.linspace(0.2, 0.8, self.images),
             index=torch.arange(self.images),
         )
+
+
+def two_branches(backbone: str) -> SDSIQA:
+    """Build SDS-IQA with one kind of backbone in both branches, at random weights."""
+    return SDSIQA(ImageBranch(backbone), SaliencyBranch(backbone), FusionHead())
 
 
 class Backbones(nn.Module):
@@ -164,7 +172,7 @@ def fit(load: Load, steps: int, callbacks: list[Callback]) -> None:
         enable_model_summary=False,
         callbacks=callbacks,
     )
-    trainer.fit(QualityTask(SDSIQA(load.backbone)), datamodule=Ready(load.batch(), steps))
+    trainer.fit(QualityTask(two_branches(load.backbone)), datamodule=Ready(load.batch(), steps))
     torch.use_deterministic_algorithms(False)
 
 
@@ -199,7 +207,7 @@ def scoring(load: Load, turns: int, view: str, provider: SaliencyProvider, side:
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     recipe = Recipe({}, {}, view, (5, 5), load.side, None, "Photographs", (0.0, 1.0), True)  # type: ignore[arg-type]
-    scorer = Scorer(SDSIQA(load.backbone), provider, recipe, device)
+    scorer = Scorer(two_branches(load.backbone), provider, recipe, device)
     image = drawn(side, 0)
     ready = scorer.inputs(*scorer.look(image))
 

@@ -15,12 +15,11 @@ from rich.console import Console
 from torch import Tensor
 
 from bench.__main__ import table
-from bench.compute import Backbones, Between, Load, Ready
+from bench.compute import Backbones, Between, Load, Ready, two_branches
 from bench.loading import images_per_second
 from bench.measure import Row, compare, machine
 from bench.pictures import gather
 from sdsiqa.files import write_json
-from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.training.task import QualityTask
 
@@ -82,7 +81,7 @@ def fast_step(load: Load, turns: int, compiled: bool = True) -> list[Row]:
         enable_model_summary=False,
         callbacks=[watch],
     )
-    task = QualityTask(SDSIQA(load.backbone), channels_last=True, compile=compiled)
+    task = QualityTask(two_branches(load.backbone), channels_last=True, compile=compiled)
     trainer.fit(task, datamodule=Ready(load.batch(), turns + WARM))
     crops = load.images * load.crops
     how = (

@@ -70,20 +70,20 @@ def _run(words: list[str]) -> int:
     try:
         import_module("sdsiqa.runs.threads").share_cores()
         if name in STAGES:
-            preflight = import_module("sdsiqa.training.preflight")
-            if not preflight.asks_for_help(rest):
-                preflight.check(rest)  # a typo is told before torch is imported
-            interruption = import_module("sdsiqa.runs.signals")
+            signals = import_module("sdsiqa.runs.signals")
             # a signal may come while torch is imported, and that cannot be broken off in its middle
             message = "stopped before the first step; the same command resumes" if name == "fit" else "stopped"
-            interruption.answer(interruption.Answer.END, message)
-            interruption.listen(name)
+            signals.answer(signals.Answer.END, message)
+            signals.listen(name)
             try:
+                preflight = import_module("sdsiqa.training.preflight")
+                if not preflight.asks_for_help(rest):
+                    preflight.check(rest)  # a typo is told before torch is imported
                 training = import_module("sdsiqa.training.cli")
                 import_module("sdsiqa.runs.quiet").quiet()  # after Lightning's own filters
                 return int(training.main(words))
             finally:
-                interruption.stop_listening()
+                signals.stop_listening()
         return int(import_module(TOOLS[name][0]).main(rest))
     except KeyboardInterrupt:
         print(f"sdsiqa {name}: stopped; files are whole or not there", file=sys.stderr)

@@ -6,6 +6,9 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from sdsiqa.models.components.fusion_head import FusionHead
+from sdsiqa.models.components.image_branch import ImageBranch
+from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.sdsiqa import SDSIQA
 
 STAGED = ["test_resnet", "test_convnext", "mobilenetv3_small_050", "test_swin"]
@@ -23,10 +26,20 @@ if not timm.is_model("test_swin"):
     timm.models.register_model(_swin)
 
 
-def build(backbone: str = "test_resnet", **switches: Any) -> SDSIQA:
+def build(
+    backbone: str = "test_resnet",
+    image_branch: dict[str, Any] | None = {},  # noqa: B006 - read only; None leaves the branch out
+    saliency_branch: dict[str, Any] | None = {},  # noqa: B006
+    fusion: dict[str, Any] = {},  # noqa: B006
+    **network: Any,
+) -> SDSIQA:
     torch.manual_seed(0)
-    switches = {"proj_dim": 16, "head_dim": 16, "propagate": backbone not in PATCHES, **switches}
-    return SDSIQA(backbone, **switches)
+    return SDSIQA(
+        None if image_branch is None else ImageBranch(backbone, **image_branch),
+        None if saliency_branch is None else SaliencyBranch(backbone, **saliency_branch),
+        FusionHead(**{"proj_dim": 16, "head_dim": 16, **fusion}),
+        **{"propagate": backbone not in PATCHES, **network},
+    )
 
 
 def pictures(count: int = 2, height: int = 97, width: int = 131) -> tuple[Tensor, Tensor]:

@@ -13,10 +13,9 @@ TINY = """
 model:
   network:
     init_args:
-      backbone: test_resnet
-      weights: null
-      proj_dim: 8
-      head_dim: 8
+      image_branch: {backbone: test_resnet, weights: null}
+      saliency_branch: {backbone: test_resnet, weights: null}
+      fusion: {proj_dim: 8, head_dim: 8}
 """
 TINY_BODY = {"backbone": "test_resnet", "weights": None, "width": 16, "side": 2}
 QUICK = [

@@ -19,7 +19,7 @@ def test_the_head_keeps_full_precision_under_autocast() -> None:
 
 
 def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
-    network = build(linear_path=True, guidance="centered", self_attention="none").eval()
+    network = build(fusion={"linear_path": True}, guidance="centered", saliency_branch={"attention": "none"}).eval()
     path = network.linear_path
     assert isinstance(path, LinearPath)
     features = network.pooled_features(*pictures())
@@ -27,7 +27,7 @@ def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
     path.set(features.mean(0), torch.ones_like(weight), weight, 0.25)
     expected = (features - features.mean(0)) @ weight + 0.25
     torch.testing.assert_close(network(*pictures()), expected, rtol=1e-4, atol=1e-4)
-    with pytest.raises(ValueError, match="there is no linear path; set linear_path to true"):
+    with pytest.raises(ValueError, match=r"there is no linear path; set fusion\.linear_path to true"):
         build().pooled_features(*pictures())
 
 

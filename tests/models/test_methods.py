@@ -25,7 +25,7 @@ from sdsiqa.report.tables.reproduced import MADE
 MODELS = {
     file: yaml.safe_load(file.read_text())
     for file in sorted((CONFIGS / "model").glob("*.yaml"))
-    if "sdsiqa.baselines." in file.read_text()
+    if "sdsiqa.models.SDSIQA" not in file.read_text()
 }
 
 RATES = {"DIQA": 3e-4}

@@ -8,7 +8,10 @@ import torch
 from network_fakes import PATCHES, STAGED, build, pictures
 from torch import Tensor, nn
 
+from sdsiqa.models.components.fusion_head import FusionHead
 from sdsiqa.models.components.gates import ECA, SE
+from sdsiqa.models.components.image_branch import ImageBranch
+from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.training.optimisation import parameter_groups
 
@@ -34,8 +37,8 @@ class TestEveryBody:
         assert (network(image, saliency) - network(image, saliency.flip(0))).abs().min() > 1e-6
 
     def test_gradients_reach_all_that_learns(self, backbone: str) -> None:
-        network = build(backbone, dropout=0.0).train()
-        for fusion in network.fusion:
+        network = build(backbone, fusion={"dropout": 0.0}).train()
+        for fusion in network.fusion.levels:
             nn.init.constant_(fusion.gate.gamma, 0.1)  # alpha has a gradient only where gamma has left zero
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -47,8 +50,8 @@ class TestEveryBody:
 
     def test_the_state_makes_the_same_network_again(self, backbone: str) -> None:
         network = build(backbone).eval()
-        torch.manual_seed(9)
-        other = SDSIQA(backbone, proj_dim=16, head_dim=16, propagate=backbone not in PATCHES).eval()
+        other = build(backbone).eval()
+        nn.init.zeros_(other.fusion.head.output.weight)
         other.load_state_dict(network.state_dict())
         torch.testing.assert_close(network(*pictures()), other(*pictures()), rtol=0, atol=0)
 
@@ -56,23 +59,22 @@ class TestEveryBody:
 @pytest.mark.parametrize(
     "switches",
     [
-        {"streams": "image"},
-        {"streams": "saliency"},
-        {"shared_trunk": True},
-        {"saliency_input": "map"},
-        {"saliency_input": "concat"},
-        *({"self_attention": how} for how in ("plain", "centered", "none")),
+        {"saliency_branch": None},
+        {"image_branch": None},
+        {"shared": True},
+        {"saliency_branch": {"input": "map"}},
+        {"saliency_branch": {"input": "concat"}},
+        *({"saliency_branch": {"attention": how}} for how in ("plain", "centered", "none")),
         *({"guidance": how} for how in ("plain", "centered", "none")),
         {"propagate": False},
-        *({"gate": gate} for gate in ("se", "eca", "glu", "none")),
-        {"join": "product"},
-        {"levels": [-1]},
-        {"levels": [0, 2, 4]},
-        *({"pool": how} for how in ("avgmax", "meanstd", "saliency")),
-        {"streams": "image", "pool": "saliency"},
-        {"linear_path": True},
-        {"frozen": "both"},
-        {"frozen_statistics": True},
+        *({"fusion": {"gate": gate}} for gate in ("se", "eca", "glu", None)),
+        {"fusion": {"join": "product"}},
+        *({"image_branch": {"levels": levels}, "saliency_branch": {"levels": levels}} for levels in ([-1], [0, 2, 4])),
+        *({"fusion": {"pool": how}} for how in ("avgmax", "meanstd", "saliency")),
+        {"saliency_branch": None, "fusion": {"pool": "saliency"}},
+        {"fusion": {"linear_path": True}},
+        {"image_branch": {"frozen": True}, "saliency_branch": {"frozen": True}},
+        {"image_branch": {"frozen_statistics": True}, "saliency_branch": {"frozen_statistics": True}},
     ],
     ids=str,
 )
@@ -87,9 +89,10 @@ def test_every_switch_trains(switches: dict[str, Any]) -> None:
 def test_the_sizes_are_those_of_the_method() -> None:
     with torch.device("meta"):
         for backbone, total, fusion in (("resnet50", 49_532_937, 23_040 + 1_968_128), ("resnet18", 23_378_057, 5_760 + 493_568)):
-            network = SDSIQA(backbone)
+            network = SDSIQA(ImageBranch(backbone), SaliencyBranch(backbone), FusionHead())
             assert size(network) == total
-            assert (size(network.attention), size(network.fusion), size(network.head)) == (392, fusion, 525_313)
+            parts = (network.saliency_branch.attention, network.fusion.levels, network.fusion.head)  # type: ignore[union-attr]
+            assert [size(part) for part in parts] == [392, fusion, 525_313]
 
 
 def size(module: nn.Module) -> int:
@@ -111,10 +114,10 @@ def test_centered_guidance_starts_as_the_identity() -> None:
 
 
 def test_equal_attention_makes_two_equal_streams() -> None:
-    network = build(guidance="none", self_attention="none").eval()
+    network = build(guidance="none", saliency_branch={"attention": "none"}).eval()
     assert network.image_branch is not None
     assert network.saliency_branch is not None
-    network.saliency_branch.load_state_dict(network.image_branch.state_dict())
+    network.saliency_branch.backbone.load_state_dict(network.image_branch.backbone.state_dict())
     image, _ = pictures()
     levels = network.branches(image, torch.ones(2, 1, 97, 131))
     for a, b in zip(levels.image, levels.saliency, strict=True):
@@ -122,18 +125,19 @@ def test_equal_attention_makes_two_equal_streams() -> None:
 
 
 def test_frozen_means_evaluation_and_no_gradient() -> None:
-    network = build(frozen="saliency")  # as built: Lightning trains in the modes that it finds
+    network = build(saliency_branch={"frozen": True})  # as built: Lightning trains in the modes that it finds
     assert network.saliency_branch is not None
     assert network.image_branch is not None
-    assert not any(module.training for module in network.saliency_branch.modules())
-    assert not any(p.requires_grad for p in network.saliency_branch.parameters())
+    frozen = network.saliency_branch.backbone
+    assert not any(module.training for module in frozen.modules())
+    assert not any(p.requires_grad for p in frozen.parameters())
     assert network.image_branch.training
     network(*pictures()).sum().backward()
-    assert all(p.grad is None for p in network.saliency_branch.parameters())
+    assert all(p.grad is None for p in frozen.parameters())
 
 
 def test_frozen_statistics_stay_while_weights_learn() -> None:
-    network = build(frozen_statistics=True)
+    network = build(image_branch={"frozen_statistics": True})
     before = {name: value.clone() for name, value in network.image_branch.named_buffers()}  # type: ignore[union-attr]
     network(*pictures()).sum().backward()
     assert all(torch.equal(value, before[name]) for name, value in network.image_branch.named_buffers())  # type: ignore[union-attr]
@@ -144,24 +148,49 @@ def test_what_the_network_attends_to_can_be_shown() -> None:
     guides, gates = build().explain(*pictures())
     assert [guide.shape[:2] for guide in guides] == [(2, 1)] * 4
     assert [gate.shape for gate in gates] == [(2, 2 * c) for c in (32, 48, 192, 96)]
-    assert build(streams="image", gate="none").explain(*pictures()) == ([], [])
+    assert build(saliency_branch=None, fusion={"gate": None}).explain(*pictures()) == ([], [])
 
 
 def test_bodies_of_patches_cannot_be_entered() -> None:
     with pytest.raises(ValueError, match="test_vit cannot be entered between its levels; set propagate to false"):
-        SDSIQA("test_vit")
-    with pytest.raises(ValueError, match="shared_trunk needs both streams"):
-        SDSIQA("test_resnet", shared_trunk=True, streams="image")
+        build("test_vit", propagate=True)
+
+
+@pytest.mark.parametrize(
+    ("switches", "said"),
+    [
+        ({"image_branch": None, "saliency_branch": None}, "image_branch and saliency_branch are both null"),
+        ({"shared": True, "saliency_branch": None}, "shared needs both branches"),
+        ({"shared": True, "saliency_branch": {"input": "concat"}}, "shared needs an input of three channels"),
+        ({"shared": True, "saliency_branch": {"levels": [-1]}}, "the same levels in both branches"),
+        ({"saliency_branch": {"levels": [-1]}}, "the image branch has 4 levels and the saliency branch 1"),
+        ({"fusion": {"dropout": 1.0}}, "fusion.dropout is 1.0"),
+        ({"fusion": {"proj_dim": 0}}, "fusion.proj_dim is 0"),
+        ({"saliency_branch": {"attention_kernel": 4}}, "must be odd"),
+    ],
+    ids=str,
+)
+def test_parts_that_do_not_fit_are_refused(switches: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        build(**switches)
+
+
+def test_branches_of_two_kinds_meet() -> None:
+    torch.manual_seed(0)
+    network = SDSIQA(ImageBranch("test_resnet"), SaliencyBranch("test_convnext"), FusionHead(proj_dim=8, head_dim=8))
+    assert network(*pictures(2)).shape == (2,)
+    with pytest.raises(ValueError, match="join `product` needs equal channels"):
+        SDSIQA(ImageBranch("test_resnet"), SaliencyBranch("test_convnext"), FusionHead(join="product"))
 
 
 def test_what_decays_and_what_learns_slowly() -> None:
-    groups = {group.name: group for group in parameter_groups(build(linear_path=True), 0.1)}
+    groups = {group.name: group for group in parameter_groups(build(fusion={"linear_path": True}), 0.1)}
     assert set(groups) == {"pretrained", "pretrained, no decay", "new", "new, no decay"}
     assert {group.lr_scale for name, group in groups.items() if "pretrained" in name} == {0.1}
     assert all(p.dim() > 1 for p in groups["new"].parameters)
-    names = {id(p): name for name, p in build(linear_path=True).named_parameters()}
+    names = {id(p): name for name, p in build(fusion={"linear_path": True}).named_parameters()}
     assert len(names) == sum(len(group.parameters) for group in groups.values())
-    solved = build(linear_path=True)
+    solved = build(fusion={"linear_path": True})
     path = list(solved.linear_path.parameters())  # type: ignore[union-attr]
     (slow,) = [group for group in parameter_groups(solved, 0.1, path, 0.05) if group.name == "solved"]
     assert [id(p) for p in slow.parameters] == [id(p) for p in path]
@@ -169,16 +198,20 @@ def test_what_decays_and_what_learns_slowly() -> None:
     assert len(names) == sum(len(group.parameters) for group in parameter_groups(solved, 0.1, path, 0.05))
     network = build()
     free = {id(p) for group in parameter_groups(network, 1.0) if not group.decay for p in group.parameters}
-    assert all(id(p) in free for p in network.attention.parameters())
-    assert {id(fusion.gate.gamma) for fusion in network.fusion} <= free
-    assert not [g for g in parameter_groups(build(frozen="both"), 1.0) if "pretrained" in g.name]
+    assert all(id(p) in free for p in network.saliency_branch.attention.parameters())
+    assert {id(fusion.gate.gamma) for fusion in network.fusion.levels} <= free
+    assert not [
+        g
+        for g in parameter_groups(build(image_branch={"frozen": True}, saliency_branch={"frozen": True}), 1.0)
+        if "pretrained" in g.name
+    ]
 
 
 @pytest.mark.parametrize(
     "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="aot_eager")]
 )
 def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Callable[..., Tensor]]) -> None:
-    network = build(levels=[0, 1]).eval()  # tracing takes a while per level
+    network = build(image_branch={"levels": [0, 1]}, saliency_branch={"levels": [0, 1]}).eval()  # tracing takes a while per level
     expected = network(*pictures())
     torch.testing.assert_close(change(network)(*pictures()), expected, rtol=1e-4, atol=1e-5)
 
@@ -186,28 +219,28 @@ def test_layout_and_compilation_keep_the_score(change: Callable[[nn.Module], Cal
 @pytest.mark.parametrize(
     ("switches", "expected"),
     [
-        ({"saliency_power": 2.0}, 0.2 + 0.8 * 0.25),
-        ({"saliency_floor": 0.0}, 0.5),
-        ({"saliency_floor": 1.0}, 1.0),
+        ({"power": 2.0}, 0.2 + 0.8 * 0.25),
+        ({"floor": 0.0}, 0.5),
+        ({"floor": 1.0}, 1.0),
     ],
     ids=str,
 )
 def test_floor_and_power_shape_the_map(switches: dict[str, float], expected: float) -> None:
-    network = build(**switches)
+    branch = build(saliency_branch=switches).saliency_branch
     image = torch.rand(1, 3, 8, 8)
-    seen = network.saliency_view(image, torch.full((1, 1, 8, 8), 0.5))
-    torch.testing.assert_close(seen, network.saliency_branch.normalise(image) * expected)  # type: ignore[union-attr]
+    seen = branch.view(image, torch.full((1, 1, 8, 8), 0.5))
+    torch.testing.assert_close(seen, branch.backbone.normalise(image) * expected)
 
 
-@pytest.mark.parametrize("switches", [{"saliency_floor": -0.1}, {"saliency_floor": 1.1}, {"saliency_power": 0.0}], ids=str)
+@pytest.mark.parametrize("switches", [{"floor": -0.1}, {"floor": 1.1}, {"power": 0.0}], ids=str)
 def test_floor_and_power_have_a_range(switches: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match=r"saliency_floor must lie in \[0, 1\] and saliency_power above 0"):
-        build(**switches)
+    with pytest.raises(ValueError, match=rf"saliency_branch.{next(iter(switches))} is"):
+        build(saliency_branch=switches)
 
 
 @pytest.mark.parametrize("gate", ["se", "eca"])
 def test_no_gate_decays(gate: str) -> None:
-    network = build(gate=gate)
+    network = build(fusion={"gate": gate})
     gates = {id(p) for m in network.modules() if isinstance(m, SE | ECA) for p in m.parameters()}
     decaying = {id(p) for group in parameter_groups(network, 1.0) if group.decay for p in group.parameters}
     assert gates

@@ -29,7 +29,7 @@ def test_features_are_weighed_by_the_map() -> None:
     assert where is not None
     score = network.output(network.hidden((weighed * where).mean((2, 3))))[:, 0]
     torch.testing.assert_close(network(image), score)
-    (deep,) = network.trunk(network.trunk.normalise(image))
+    (deep,) = network.backbone(network.backbone.normalise(image))
     f = torch.relu(network.reduce(deep))
     first, _, last, _ = network.excite
     gate = torch.sigmoid(last(torch.relu(first(f.mean((2, 3))))))  # type: ignore[operator]

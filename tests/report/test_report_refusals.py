@@ -128,9 +128,9 @@ def test_two_runs_that_claim_the_same_are_refused(tmp_path: Path) -> None:
 def test_one_name_for_two_configurations_is_refused(tmp_path: Path) -> None:
     make_run(tmp_path)
     config = make_run(tmp_path, split=1) / "config.yaml"
-    config.write_text(config.read_text() + "model: {network: {init_args: {gate: none}}}\n")
+    config.write_text(config.read_text() + "model: {network: {init_args: {fusion: {gate: se}}}}\n")
     said = refusal(tmp_path)
-    assert "are both called sdsiqa, and model.network.init_args.gate is None in one and 'none' in the other" in said
+    assert "are both called sdsiqa, and model.network.init_args.fusion.gate is None in one and 'se' in the other" in said
     assert said.endswith("give them different run.method or run.ablation, or report them apart")
 
 

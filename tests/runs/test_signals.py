@@ -83,9 +83,9 @@ def test_ctrl_c_during_imports_is_one_line() -> None:
 
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored() -> None:
     code = (
-        "import signal\nfrom sdsiqa import interruption\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "interruption.listen('fit')\nsignal.raise_signal(signal.SIGHUP)\nassert interruption.received() == []\n"
-        "signal.raise_signal(signal.SIGTERM)\nassert interruption.received() == [signal.SIGTERM]\n"
+        "import signal\nfrom sdsiqa.runs import signals\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "signals.listen('fit')\nsignal.raise_signal(signal.SIGHUP)\nassert signals.received() == []\n"
+        "signal.raise_signal(signal.SIGTERM)\nassert signals.received() == [signal.SIGTERM]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL

@@ -23,10 +23,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDSIQA_TEST_SUBSET", "1")
         patch.setenv("WANDB_MODE", "offline")
-        for ablation, gate in (("full", "gct"), ("no_gate", "none"), ("se", "se")):
+        for ablation, gate in (("full", "gct"), ("no_gate", "glu"), ("se", "se")):
             for split in (0, 1):
                 labels = ["--run.ablation", ablation, "--run.group", "gates", "--run.tags", f'["gates", "{ablation}"]']
-                more = ["--data.split", str(split), "--model.network.init_args.gate", gate]
+                more = ["--data.split", str(split), "--model.network.init_args.fusion.gate", gate]
                 fit(root, *labels, *more, "--run.job_type", "cell", "--wandb.checkpoints", "false", benchmark="live", epochs=1)
     return root / "runs"
 

@@ -79,7 +79,7 @@ def test_an_offline_run_holds_everything(run: Path) -> None:
         "network": "SDSIQA",
         "backbone": "test_resnet",
     }
-    assert config["model"]["network"]["init_args"]["gate"] == "gct"
+    assert config["model"]["network"]["init_args"]["fusion"]["gate"] == "gct"
     record = RunFolder(run).record
     for value in (record["split_hash"], record["data_version"], record["git"]["commit"]):
         assert value in text

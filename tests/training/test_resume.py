@@ -29,7 +29,7 @@ def settings(tmp: Path, *events: str) -> list[str]:
     overlay = tmp / f"exact-{len(events)}.yaml"
     average = "    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.9}\n"
     overlay.write_text("trainer:\n  callbacks:\n" + average + "".join(f"    - {event}\n" for event in events))
-    schedule = ("--model.schedule", "one_cycle", "--model.network.init_args.dropout", "0.3")
+    schedule = ("--model.schedule", "one_cycle", "--model.network.init_args.fusion.dropout", "0.3")
     return ["-c", str(overlay), *schedule, "--data.batch_size", "2"]
 
 

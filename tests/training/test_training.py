@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from network_fakes import build
 
 from runs import fit, words
 from sdsiqa.benchmarks import LIVEC
@@ -18,7 +19,6 @@ from sdsiqa.cli import main
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.losses import L1
 from sdsiqa.metrics.agreement import srcc
-from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.training import cli
 
@@ -164,18 +164,20 @@ def test_training_on_all_but_the_test_part_ends_with_the_last_weights(tmp_path: 
 
 
 def test_training_starts_from_the_mean_quality(tmp_path: Path) -> None:
-    folder = fit(tmp_path, "--model.network.init_args.dropout", "0", epochs=0)
+    folder = fit(tmp_path, "--model.network.init_args.fusion.dropout", "0", epochs=0)
     weights = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]  # noqa: TID251
     labels = LIVEC(tmp_path / "data" / "livec")
     rows = make_split("livec", labels.table(), 0).train
-    assert weights["network.head.output.bias"].item() == pytest.approx(labels.table().loc[list(rows), "quality"].mean(), rel=1e-6)
+    assert weights["network.fusion.head.output.bias"].item() == pytest.approx(
+        labels.table().loc[list(rows), "quality"].mean(), rel=1e-6
+    )
 
 
 def test_the_start_from_ridge_regression_needs_no_epoch(tmp_path: Path) -> None:
     overlay = tmp_path / "ridge.yaml"
     overlay.write_text(
         "model:\n  ridge_start: {penalties: [1, 100]}\n  network:\n    init_args:\n"
-        "      linear_path: true\n      guidance: centered\n      self_attention: none\n"
+        "      fusion: {linear_path: true}\n      guidance: centered\n      saliency_branch: {attention: none}\n"
     )
     folder = fit(tmp_path, "-c", str(overlay), epochs=0)
     table = pd.read_csv(folder / "scores" / "livec-test.csv")
@@ -188,7 +190,7 @@ def test_twelve_images_are_learnt_by_heart() -> None:
     image, saliency = torch.rand(12, 3, 64, 64, generator=generator), torch.rand(12, 1, 64, 64, generator=generator)
     quality = torch.rand(12, generator=generator)
     torch.manual_seed(0)
-    network = SDSIQA("test_resnet", proj_dim=16, head_dim=32, dropout=0.0)
+    network = build(fusion={"head_dim": 32, "dropout": 0.0})
     optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
     for _ in range(60):
         optimizer.zero_grad()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.aigqa_restoration import Generator
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import RegressionHead, pool
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import ssim_map
@@ -68,13 +68,13 @@ class AIGQA(Method):
         super().__init__()
         self.generator = Generator(width).requires_grad_(False)
         self.streams = nn.ModuleList(
-            Trunk(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics) for _ in range(3)
+            Backbone(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics) for _ in range(3)
         )
         layers: list[nn.Module] = []
         for before, after in ((1, 16), (16, 32), (32, 64)):
             layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU()]
         self.degradation = nn.Sequential(*layers)
-        features = sum(stream.channels[0] for stream in self.streams if isinstance(stream, Trunk))
+        features = sum(stream.channels[0] for stream in self.streams if isinstance(stream, Backbone))
         self.head = RegressionHead(features + 64, head_dim, dropout)
         self.train()  # Lightning trains in the modes that it finds, so the generator must stand still from the start
 
@@ -116,7 +116,7 @@ class AIGQA(Method):
         return self
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """The three trunks; the generator does not learn any more."""
+        """The three backbones; the generator does not learn any more."""
         return list(self.streams)
 
     def start_at(self, quality: float) -> None:

@@ -7,7 +7,7 @@ from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import ssim_map
 from sdsiqa.models.components.unet import UNet
@@ -116,7 +116,7 @@ class RestorationLoss(Objective):
     ) -> None:
         super().__init__()
         self.structure, self.semantics, self.adversarial = structure, semantics, adversarial
-        self.body = None if weights is None or semantics == 0 else Trunk(backbone, weights, [level], frozen=True)
+        self.body = None if weights is None or semantics == 0 else Backbone(backbone, weights, [level], frozen=True)
         self.discriminator = PatchDiscriminator(discriminator) if adversarial else None
 
     def load_pretrained(self) -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.errors import BenchmarkMismatchError
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
 
@@ -151,7 +151,7 @@ class DBCNN(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
-        self.body = Trunk(backbone, weights, [level], same_padding, frozen_statistics=frozen_statistics)
+        self.body = Backbone(backbone, weights, [level], same_padding, frozen_statistics=frozen_statistics)
         self.scnn = SCNN()
         self.output = nn.Linear(self.body.channels[0] * 128, 1)
 

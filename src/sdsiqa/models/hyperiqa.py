@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.method import Method
 
 GRID = 7
@@ -127,11 +127,11 @@ class HyperIQA(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
-        if len(self.trunk.channels) != 4:
+        self.backbone = Backbone(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
+        if len(self.backbone.channels) != 4:
             raise ValueError(f"levels must name four levels of {backbone}; got {levels!r}")
-        *shallow, deep = self.trunk.channels
-        grids = [max(1, round(224 / (GRID * stride))) for stride in self.trunk.strides[:3]]  # 8, 4 and 2 for ResNet
+        *shallow, deep = self.backbone.channels
+        grids = [max(1, round(224 / (GRID * stride))) for stride in self.backbone.strides[:3]]  # 8, 4 and 2 for ResNet
         self.local = nn.ModuleList(
             LocalDistortion(channels, squeezed, grid)
             for channels, squeezed, grid in zip(shallow, (16, 32, 64), grids, strict=True)
@@ -156,7 +156,7 @@ class HyperIQA(Method):
 
     def understand(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Give the content vector `(N, 224)` and the hyper network's maps `(N, 112, 7, 7)`; arguments as in `forward`."""
-        *shallow, deep = self.trunk(self.trunk.normalise(image))
+        *shallow, deep = self.backbone(self.backbone.normalise(image))
         vectors = [module(features) for module, features in zip(self.local, shallow, strict=True)]
         vectors.append(self.content(deep.mean((2, 3))))
         return torch.cat(vectors, 1), self.hyper(F.adaptive_avg_pool2d(deep, GRID))
@@ -172,7 +172,7 @@ class HyperIQA(Method):
 
     def pretrained_parts(self) -> list[nn.Module]:
         """The body."""
-        return [self.trunk]
+        return [self.backbone]
 
     def start_at(self, quality: float) -> None:
         """Set the bias of the target network's last bias."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import RegressionHead
 from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
@@ -69,7 +69,7 @@ class RankIQA(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
-        self.body = Trunk(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics)
+        self.body = Backbone(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics)
         features = self.body.channels[0] * side**2
         self.side = side
         self.hidden = nn.Sequential(nn.Linear(features, width), nn.ReLU(inplace=True), nn.Dropout(dropout))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.components.attention import SpatialAttention, strengthen
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import pool
 from sdsiqa.models.method import Method
 
@@ -79,7 +79,7 @@ class SETNet(Method):
     """Saliency-enhanced two-stream network, about 2022; a family reconstruction, made after what its abstract tells.
 
     ```text
-    F^i_l, F^s_l = trunk^i(x̂), trunk^s(repeat₃(s))      level l of the normalised image and of the map; no shared weights
+    F^i_l, F^s_l = backbone^i(x̂), backbone^s(repeat₃(s))      level l of the normalised image and of the map; no shared weights
     R = F' ⊙ C(F'),  F' = F ⊙ A(F)                       for each stream and level, with weights of its own
     A(F) = σ(conv7×7[mean_c F; max_c F])                 CBAM's spatial attention
     C(F) = σ(W relu-GAP(Σ_d conv3×3_d(F)))               d = 1, 2, 3 dilated, C → C/16 → C
@@ -129,8 +129,8 @@ class SETNet(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
-        self.image_stream = Trunk(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
-        self.saliency_stream = Trunk(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
+        self.image_stream = Backbone(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
+        self.saliency_stream = Backbone(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
         channels = self.image_stream.channels
         self.image_refinement = nn.ModuleList(Refinement(count) for count in channels)
         self.saliency_refinement = nn.ModuleList(Refinement(count) for count in channels)
@@ -167,7 +167,7 @@ class SETNet(Method):
         )
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """Both trunks."""
+        """Both backbones."""
         return [self.image_stream, self.saliency_stream]
 
     def start_at(self, quality: float) -> None:

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.components.backbone import Trunk
+from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import pool
 from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
@@ -32,7 +32,7 @@ class SGDNet(Method):
     """Saliency-guided deep network of Yang, Jiang, Lin and Wang, ACM MM 2019; reimplemented from published facts.
 
     ```text
-    f = relu(conv1×1-512(trunk(x)))          last level of the trunk, no bias
+    f = relu(conv1×1-512(backbone(x)))          last level of the backbone, no bias
     f_c = f ⊙ σ(W₂ relu(W₁ GAP(f)))           squeeze and excitation, 512 → 128 → 512
     s = relu(conv1×1-1(f))                   saliency, no bias; the side task's output, or a given map on the grid of f
     f_m = f_c ⊙ s
@@ -96,8 +96,8 @@ class SGDNet(Method):
         self.saliency, self.size = saliency, size
         if saliency == "input":
             self.inputs = ("image", "saliency")
-        self.trunk = Trunk(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics)
-        self.reduce = nn.Conv2d(self.trunk.channels[0], features, 1, bias=False)
+        self.backbone = Backbone(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics)
+        self.reduce = nn.Conv2d(self.backbone.channels[0], features, 1, bias=False)
         self.excite = nn.Sequential(
             nn.Linear(features, features // 4), nn.ReLU(), nn.Linear(features // 4, features), nn.Sigmoid()
         )
@@ -124,7 +124,7 @@ class SGDNet(Method):
         return self.score_and_map(image, saliency)[0]
 
     def score_and_map(self, image: Tensor, saliency: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Give scores `(N,)` and the map `(N, 1, h, w)` on the trunk's grid, none without one; arguments as in `forward`."""
+        """Give scores `(N,)` and the map `(N, 1, h, w)` on the backbone's grid, none without one; arguments as in `forward`."""
         weighed, where = self.features(image, saliency)
         pooled = pool(weighed if where is None else weighed * where, weighed, "avg")
         with torch.autocast(image.device.type, enabled=False):  # half precision would leave few distinct scores
@@ -133,7 +133,7 @@ class SGDNet(Method):
 
     def features(self, image: Tensor, saliency: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Give `f_c` `(N, C, h, w)` and the map that will multiply it, as in `score_and_map`."""
-        (deep,) = self.trunk(self.trunk.normalise(self.stretch(image)))
+        (deep,) = self.backbone(self.backbone.normalise(self.stretch(image)))
         features = torch.relu(self.reduce(deep))
         weighed = features * self.excite(features.mean((2, 3)))[:, :, None, None]
         if self.look is not None:
@@ -150,7 +150,7 @@ class SGDNet(Method):
 
     def pretrained_parts(self) -> list[nn.Module]:
         """The body."""
-        return [self.trunk]
+        return [self.backbone]
 
     def start_at(self, quality: float) -> None:
         """Set the last bias."""

@@ -186,8 +186,14 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
         "method": config["run"]["method"],
         "ablation": config["run"]["ablation"],
         "network": network["class_path"].rsplit(".", 1)[-1],
-        "backbone": (network.get("init_args") or {}).get("backbone"),
+        "backbone": _backbone(network.get("init_args") or {}),
     }
+
+
+def _backbone(arguments: Mapping[str, Any]) -> str | None:
+    """Name the backbone of a network; where it has branches, that of the image branch."""
+    branch = arguments.get("image_branch") or arguments.get("saliency_branch") or arguments
+    return branch.get("backbone")
 
 
 def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:

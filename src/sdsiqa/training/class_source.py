@@ -35,6 +35,34 @@ def method_arguments(path: str, method: str) -> frozenset[str] | None:
     return None if found is None else _of_function(_function(found[1], method))
 
 
+def groups(path: str) -> dict[str, str]:
+    """Name the arguments of a class that are parts of one class only, whose settings stand beside each other in a file.
+
+    Args:
+        path: Module and name of the class.
+
+    Returns:
+        The class path of each such part (one marked with `typing.final`), by the argument's name.
+    """
+    found = _find(path, 0)
+    init = None if found is None else _function(found[1], "__init__")
+    if found is None or init is None:
+        return {}
+    parts: dict[str, str] = {}
+    for argument in [*init.args.args, *init.args.kwonlyargs]:
+        for node in ast.walk(argument.annotation) if argument.annotation is not None else ():
+            part = _find(f"{found[0]}.{node.id}", 0) if isinstance(node, ast.Name) else None
+            if part is not None and [_name(decorator) for decorator in part[1].decorator_list] == ["final"]:
+                parts[argument.arg] = f"{part[0]}.{part[1].name}"
+    return parts
+
+
+@cache
+def group_names() -> frozenset[str]:
+    """Name the arguments of our networks that are parts of one class only."""
+    return frozenset(name for module, node in _classes_below("sdsiqa.models") for name in groups(f"{module}.{node.name}"))
+
+
 def absent(path: str) -> list[str] | None:
     """Say whether a class path certainly names nothing.
 
@@ -51,6 +79,8 @@ def absent(path: str) -> list[str] | None:
     if tree is None:
         return [] if _spec_is_missing(place) else None
     names = set(_bound(tree))
+    if place.startswith("sdsiqa.") and "__getattr__" in names:  # a package of ours, which names the classes of all its files
+        names = (names - {"__getattr__"}) | {node.name for _, node in _classes_below(place)}
     if name in names or names & {"*", "__getattr__"}:
         return None
     return [f"{place}.{known}" for known in sorted(names) if known[:1].isupper()]
@@ -61,8 +91,9 @@ def _arguments(path: str, depth: int) -> frozenset[str] | None:
     if found is None:
         return None
     module, node = found
-    if node.decorator_list or node.keywords:
-        if [_name(decorator) for decorator in node.decorator_list] != ["dataclass"] or node.bases:
+    decorators = [name for name in map(_name, node.decorator_list) if name != "final"]
+    if decorators or node.keywords:
+        if decorators != ["dataclass"] or node.bases:
             return None
         fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
         return frozenset(item.target.id for item in fields if isinstance(item.target, ast.Name))
@@ -87,7 +118,22 @@ def _find(path: str, depth: int) -> tuple[str, ast.ClassDef] | None:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     return _find(f"{_origin(module, node)}.{alias.name}", depth + 1)
+    if module.startswith("sdsiqa."):
+        return next((found for found in _classes_below(module) if found[1].name == name), None)
     return None
+
+
+def _classes_below(package: str) -> Iterator[tuple[str, ast.ClassDef]]:
+    """Yield the classes of all files of a package, with their modules."""
+    file = _file(package)
+    if file is None or file.name != "__init__.py":
+        return
+    for inner in sorted(file.parent.rglob("*.py")):
+        module = ".".join([package, *inner.relative_to(file.parent).with_suffix("").parts]).removesuffix(".__init__")
+        tree = _tree(module)
+        for node in tree.body if tree is not None else ():
+            if isinstance(node, ast.ClassDef):
+                yield module, node
 
 
 def _origin(module: str, node: ast.ImportFrom) -> str:

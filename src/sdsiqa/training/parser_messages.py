@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from sdsiqa.training.class_source import group_names
+
 _KEY = re.compile(r'Parser key "([^"]+)":?\s*(.*)')
 _UNKNOWN = (
     re.compile(r"^unrecognized arguments: (?:--)?([^\s=]+)"),
@@ -45,7 +47,7 @@ def one_line(message: str, nearest: Callable[[str], str | None]) -> str:
         nearest: Gives the known name that is most like an unknown one, if any is.
     """
     keys, lines = _place([line for line in message.splitlines() if line.strip()])
-    key = ".init_args.".join(keys)
+    key = _joined(keys)
     expected: list[str] = []
     said: list[str] = []
     value = None
@@ -63,7 +65,7 @@ def one_line(message: str, nearest: Callable[[str], str | None]) -> str:
         elif stray := _STRAY.search(line):
             return f"{stray[1]!r} belongs to no option; options start with --"
         elif unknown := _unknown(line):
-            return _absent(f"{key}.init_args.{unknown}" if key else unknown, nearest)
+            return _absent(_joined([*keys, unknown]), nearest)
         elif missing := _MISSING.search(line):
             return f"{key}: there is no {f'{missing[1]}.{missing[2]}'!r}{_in_module(*missing.groups())}"
         else:
@@ -93,6 +95,15 @@ def _place(lines: list[str]) -> tuple[list[str], list[str]]:
                 break
             below.append(line)
         lines = [f"{' ' * (depth + 1)}{found[2]}", *below] if found[2] else below
+
+
+def _joined(keys: list[str]) -> str:
+    """Write keys that lie within each other as one; a part of one class only has no `init_args`."""
+    words: list[str] = []
+    for key in keys:
+        plain = bool(words) and words[-1].rpartition(".")[2] in group_names()
+        words += [key] if plain or not words else ["init_args", key]
+    return ".".join(words)
 
 
 def _depth(line: str) -> int:

@@ -6,7 +6,7 @@ import lightning
 from lightning.pytorch.callbacks import Checkpoint
 
 from sdsiqa.errors import StoppedError
-from sdsiqa.runs import signals as interruption
+from sdsiqa.runs import signals
 from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.training.scores import folder_of
 from sdsiqa.training.step_sync import Pulse
@@ -61,12 +61,12 @@ class Restart(Checkpoint):
             # a validation is next, and a checkpoint after it; Lightning would leave it out if it started from here
             return
         due = self.every > 0 and trainer.global_step % self.every == 0
-        signals = list(self.pulse.signals)
-        if due or signals:
+        asked = list(self.pulse.signals)
+        if due or asked:
             self.pulse.settle(trainer)
             trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt", weights_only=False)
-        if signals:
+        if asked:
             raise StoppedError(
                 f"stopped after step {trainer.global_step} of epoch {trainer.current_epoch}; the same command resumes",
-                interruption.STATUS[signals[0]],
+                signals.STATUS[asked[0]],
             )

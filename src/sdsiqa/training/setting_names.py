@@ -11,16 +11,16 @@ from typing import NamedTuple
 import yaml
 
 from sdsiqa.errors import SettingError
-from sdsiqa.training.class_source import absent, arguments, method_arguments
+from sdsiqa.training.class_source import absent, arguments, groups, method_arguments
 
 GROUPS = {
     "trainer": "lightning.pytorch.trainer.trainer.Trainer",
     "data": "sdsiqa.data.datamodule.QualityDataModule",
     "run": "sdsiqa.runs.folder.RunSettings",
     "wandb": "sdsiqa.tracking.session.WandbSettings",
+    "model": "sdsiqa.training.task.QualityTask",
 }
 """Groups of settings, and the class whose arguments they are."""
-TASK = "sdsiqa.training.QualityTask"
 _VERBS = ("fit", "validate", "test", "predict")
 _NOT_SET = {"model", "dataloaders", "train_dataloaders", "val_dataloaders", "datamodule"}
 _PARTS = ("class_path", "init_args", "dict_kwargs")
@@ -82,13 +82,19 @@ def _check(setting: Setting, classes: dict[tuple[str, ...], set[str | None]]) ->
     _known(setting, 1, _top())
     if key[0] in GROUPS and len(key) > 1:
         _known(setting, 2, arguments(GROUPS[key[0]]))
-    place = 1 if key[0] == "model" else 2
+    place = 2
     while len(key) > place + 1 and key[place] == "init_args":
-        kinds = classes.get(key[:place], {TASK} if place == 1 else set())
+        kinds = classes.get(key[:place], set())
         taken = [None if kind is None else arguments(kind) for kind in kinds]
         known = [names for names in taken if names is not None]
         if known and len(known) == len(taken):
             _known(setting, place + 2, frozenset().union(*known))
+            parts = [groups(kind).get(key[place + 1]) for kind in kinds if kind is not None]
+            if len(key) > place + 3 and parts and parts[0] is not None:
+                # `_whole` has written out an `init_args` that a part of one class has not
+                plain = setting._replace(key=(*key[: place + 2], *key[place + 3 :]))
+                _known(plain, place + 3, arguments(parts[0]))
+                return
         place += 2
 
 
@@ -114,7 +120,7 @@ def _top() -> frozenset[str] | None:
     of_verbs = [method_arguments(GROUPS["trainer"], verb) for verb in _VERBS]
     if any(names is None for names in of_verbs):
         return None
-    own = {*GROUPS, "model", "config", "seed_everything"}
+    own = {*GROUPS, "config", "seed_everything"}
     return frozenset(own.union(*(names for names in of_verbs if names is not None)) - (_NOT_SET - own))
 
 
@@ -127,7 +133,7 @@ def _classes(settings: Sequence[Setting]) -> dict[tuple[str, ...], set[str | Non
     for setting in settings:
         if setting.key[-1] == "class_path":
             found.setdefault(setting.key[:-1], set()).add(setting.value)
-        elif setting.value is not None and len(setting.key) > 1 - (setting.key[0] == "model"):
+        elif setting.value is not None and len(setting.key) > 1:
             known = setting.value if "." in setting.value and arguments(setting.value) is not None else None
             found.setdefault(setting.key, set()).add(known)
     return found
@@ -206,14 +212,14 @@ def _read_node(node: yaml.MappingNode, key: tuple[str, ...], folder: Path, name:
 
 def _may_be_file(key: tuple[str, ...], value: str) -> bool:
     """Whether a value may be a file that holds the keys of this place."""
-    return key in [(name,) for name in (*GROUPS, "model")] and value.endswith((".yaml", ".yml", ".json"))
+    return key in [(name,) for name in GROUPS] and value.endswith((".yaml", ".yml", ".json"))
 
 
 def _whole(parts: Sequence[str]) -> tuple[str, ...]:
     """Write out `init_args`, which a command line may leave out."""
     key = list(parts)
-    place = 1 if key[0] == "model" else 2
-    while len(key) > place and (key[0] == "model" or key[0] in GROUPS):
+    place = 2
+    while len(key) > place and key[0] in GROUPS:
         if key[place] not in _PARTS:
             key.insert(place, "init_args")
         place += 2

@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from sdsiqa.errors import TrainingFaultError
-from sdsiqa.runs import signals as interruption
+from sdsiqa.runs import signals
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Pulse(Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """From here on there is something to save."""
-        interruption.answer(interruption.Answer.NOTE)
+        signals.answer(signals.Answer.NOTE)
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start a new mean."""
@@ -106,7 +106,7 @@ class Pulse(Callback):
 
     def on_validation_batch_end(self, trainer: lightning.Trainer, *args: Any, **kwargs: Any) -> None:
         """Say that a signal was heard: it is obeyed after the validation, which may take minutes."""
-        if trainer.global_step and interruption.received() and not self._told:
+        if trainer.global_step and signals.received() and not self._told:
             rank_zero_info("stopping after this validation; a second Ctrl-C ends the run at once")
             self._told = True
 
@@ -136,8 +136,8 @@ class Pulse(Callback):
     def _send(self, beat: _Beat) -> None:
         if beat.ready is not None:
             beat.ready.synchronize()
-        signals = [float(number in interruption.received()) for number in interruption.STATUS]
-        beat.message = torch.tensor([float(beat.loss), *signals], dtype=torch.float64)
+        asked = [float(number in signals.received()) for number in signals.STATUS]
+        beat.message = torch.tensor([float(beat.loss), *asked], dtype=torch.float64)
         if self._group is not None:
             beat.sent = torch.distributed.all_reduce(beat.message, group=self._group, async_op=True)
 
@@ -146,8 +146,8 @@ class Pulse(Callback):
             raise AssertionError("a message is read after it was sent")
         if beat.sent is not None:
             beat.sent.wait()
-        total, *signals = beat.message.div(trainer.world_size).tolist()
-        self.signals = [number for number, share in zip(interruption.STATUS, signals, strict=True) if share > 0]
+        total, *asked = beat.message.div(trainer.world_size).tolist()
+        self.signals = [number for number, share in zip(signals.STATUS, asked, strict=True) if share > 0]
         if not math.isfinite(total):
             raise TrainingFaultError(self._not_finite(trainer, beat, total))
         self.total, self.count = self.total + total, self.count + 1

@@ -21,7 +21,9 @@ STAGES = ("validate", "test", "predict")
 def words(
     root: Path, data: str, folder: Path, world: int, *more: str, backbone: str = "test_resnet", batch: int = 0
 ) -> list[str]:
-    network = {"backbone": backbone, "weights": None, "proj_dim": 8, "head_dim": 8, "dropout": 0.0}
+    branch = {"backbone": backbone, "weights": None}
+    fusion = {"proj_dim": 8, "head_dim": 8, "dropout": 0.0}
+    network = {"image_branch": branch, "saliency_branch": branch, "fusion": fusion}
     overlay = root / f"{backbone}.yaml"
     overlay.write_text(json.dumps({"model": {"network": {"init_args": network}}}))
     return [
@@ -109,8 +111,9 @@ def test_training_on_two_processes_takes_the_steps_of_one(root: Path) -> None:
     for world in (1, 2):
         more = ("--trainer.max_epochs", "2", "--model.optimizer.init_args.lr", "1e-4")
         # a network without batch normalisation and dropout sees no difference but rounding; this gate's fusion has none
-        more += ("--model.network.init_args.levels", "[0, 1, 2, 3]")
-        more += ("--model.network.init_args.gate", "glu")
+        for branch in ("image_branch", "saliency_branch"):
+            more += (f"--model.network.init_args.{branch}.levels", "[0, 1, 2, 3]")
+        more += ("--model.network.init_args.fusion.gate", "glu")
         command = ["fit", *words(root, "small", root / f"steps-{world}", world, *more, backbone="test_convnext", batch=4)]
         launch(root, world, [command])
     one, two = (pd.read_csv(root / f"steps-{world}" / "metrics.csv") for world in (1, 2))

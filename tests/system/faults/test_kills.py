@@ -28,7 +28,7 @@ LOGGED = 5
 def command(tmp: Path, name: str) -> list[str]:
     overlay = tmp / "exact.yaml"
     overlay.write_text("trainer:\n  callbacks:\n    - {class_path: sdsiqa.training.EMA, init_args: {decay: 0.9}}\n")
-    more = ["-c", str(overlay), "--model.schedule", "one_cycle", "--model.network.init_args.dropout", "0.3"]
+    more = ["-c", str(overlay), "--model.schedule", "one_cycle", "--model.network.init_args.fusion.dropout", "0.3"]
     more += ["--data.batch_size", "2", "--run.checkpoint_every", str(EVERY), "--trainer.log_every_n_steps", "1"]
     return ["fit", *words(tmp, "livec", *more, "--run.name", name, epochs=EPOCHS)]
 

@@ -35,6 +35,13 @@ class SpatialAttention(nn.Module):
         return attention
 
 
+def match_size(features: Tensor, like: Tensor) -> Tensor:
+    """Resize features `(N, C, h', w')` bilinearly to the places of others, `(N, D, h, w)`."""
+    if features.shape[-2:] == like.shape[-2:]:
+        return features
+    return F.interpolate(features, like.shape[-2:], mode="bilinear", align_corners=False)
+
+
 def strengthen(features: Tensor, attention: Tensor, how: Strengthen) -> Tensor:
     """Let attention act on features.
 
@@ -45,8 +52,7 @@ def strengthen(features: Tensor, attention: Tensor, how: Strengthen) -> Tensor:
     """
     if how == "none":
         return features
-    if attention.shape[-2:] != features.shape[-2:]:
-        attention = F.interpolate(attention, features.shape[-2:], mode="bilinear", align_corners=False)
+    attention = match_size(attention, features)
     if how == "residual":
         return features * (1 + attention)
     return features * (attention if how == "plain" else 2 * attention)

@@ -16,7 +16,7 @@ Alter = Callable[[int, Tensor], Tensor]
 """Changes the features `(N, C, h, w)` of a level, given its position among the levels."""
 
 
-class Trunk(nn.Module):
+class Backbone(nn.Module):
     """Features of several levels of any timm backbone.
 
     Channels, strides, layout and normalisation are read from timm. The constructor builds structure only;
@@ -104,7 +104,7 @@ class Trunk(nn.Module):
                 x = self._flip(found[-1], back=True)
         return found
 
-    def train(self, mode: bool = True) -> "Trunk":
+    def train(self, mode: bool = True) -> "Backbone":
         """Switch to training, except for what is frozen."""
         super().train(mode and not self.frozen)
         if self.frozen_statistics:

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-GateName = Literal["gct", "se", "eca", "glu", "none"]
+GateName = Literal["gct", "se", "eca", "glu"]
 
 
 class GCT(nn.Module):
@@ -91,10 +91,10 @@ class LevelFusion(nn.Module):
     Args:
         channels: Joined channels.
         width: Channels after the projection.
-        gate: How channels are weighed; `glu` gates the projection instead [Dauphin et al., ICML 2017].
+        gate: How channels are weighed; `glu` gates the projection instead [Dauphin et al., ICML 2017], `None` weighs none.
     """
 
-    def __init__(self, channels: int, width: int, gate: GateName) -> None:
+    def __init__(self, channels: int, width: int, gate: GateName | None) -> None:
         super().__init__()
         self.gate: GCT | SE | ECA | None = None
         self.switch: nn.Conv2d | None = None

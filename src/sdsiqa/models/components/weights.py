@@ -12,18 +12,18 @@ _TABLES = ("relative_position_index", "attn_mask")
 
 
 def check_weights(path: Path, name: str, body: nn.Module, whole: nn.Module) -> None:
-    """Refuse a file that would leave a part of the trunk at random, which timm only logs.
+    """Refuse a file that would leave a part of the backbone at random, which timm only logs.
 
     Only the names are read. Sizes are left to timm, which resizes position embeddings.
 
     Args:
         path: A file that exists.
         name: Backbone in timm's naming.
-        body: The trunk that the weights are for.
+        body: The backbone that the weights are for.
         whole: The same backbone with its classifier: its names are those of the file.
 
     Raises:
-        CheckpointError: The file is no `.safetensors` file, lacks weights of the trunk, or has weights of another one.
+        CheckpointError: The file is no `.safetensors` file, lacks weights of the backbone, or has weights of another one.
     """
     if path.suffix != ".safetensors":
         raise CheckpointError(
@@ -36,8 +36,8 @@ def check_weights(path: Path, name: str, body: nn.Module, whole: nn.Module) -> N
     except SafetensorError as error:
         raise CheckpointError(f"{path}: is no .safetensors file ({error}); copy or download it again") from error
     names = set(whole.state_dict())
-    trunk = {_plain(key) for key in body.state_dict()}
-    needed = {key for key in names if _plain(key) in trunk and not key.endswith("num_batches_tracked")}
+    backbone = {_plain(key) for key in body.state_dict()}
+    needed = {key for key in names if _plain(key) in backbone and not key.endswith("num_batches_tracked")}
     problems = {
         "lacks": sorted(needed - found),
         "has unknown": sorted(key for key in found - names if not key.endswith(_TABLES)),

@@ -87,8 +87,8 @@ def linear_path(network: QualityNetwork) -> LinearPath:
     path = getattr(network, "linear_path", None)
     if not isinstance(path, LinearPath):
         raise SdsiqaError(
-            f"this {type(network).__name__} has no linear path to start from a ridge regression; set its linear_path to true, "
-            "or model.ridge_start to null"
+            f"this {type(network).__name__} has no linear path to start from a ridge regression; set its fusion.linear_path to "
+            "true, or model.ridge_start to null"
         )
     return path
 
