@@ -12,7 +12,7 @@ from runs import CONFIGS, words
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.manifest import Manifest
 
-TESTS = Path(__file__).parent
+HELPERS = Path(__file__).parents[1] / "helpers"
 BEFORE = "sdsiqa fit: stopped before the first step; the same command resumes"
 PHASES = [
     ("prepare", "setup", "SIGINT", 130, BEFORE),
@@ -24,7 +24,7 @@ PHASES = [
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run `sdsiqa` in a process group of its own."""
-    variables = {"PYTHONPATH": f"{TESTS}:{os.environ.get('PYTHONPATH', '')}", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
+    variables = {"PYTHONPATH": f"{HELPERS}:{os.environ.get('PYTHONPATH', '')}", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "sdsiqa", "fit", *command],
         capture_output=True,
