@@ -17,8 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.measure import machine
 from sdsiqa import models
 from sdsiqa.files import write_json
-from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.method import Method
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.sdsiqa import SDSIQA
 
 SIDE = 224

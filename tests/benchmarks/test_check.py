@@ -12,8 +12,7 @@ from PIL import Image
 from scipy.io import loadmat, savemat
 
 from sdsiqa.benchmarks import BENCHMARKS
-from sdsiqa.benchmarks.check import check_benchmark, main
-from sdsiqa.benchmarks.inspection import inspect, inspect_all
+from sdsiqa.benchmarks.check import check_benchmark, inspect, inspect_all, main
 from sdsiqa.images import write_image
 
 LIVEC_ROOT = os.environ.get("SDSIQA_LIVEC")

@@ -7,8 +7,8 @@ import torch
 from network_fakes import pictures
 from torch import Tensor
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.kernel_map import KernelMap
-from sdsiqa.models.method import Method
 from tools.methods import methods
 
 TINY: dict[str, Any] = {

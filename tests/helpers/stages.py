@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.method import Method
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.objective import Crops, Objective
 
 

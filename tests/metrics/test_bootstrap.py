@@ -9,8 +9,8 @@ from scipy import stats
 
 from sdsiqa import metrics
 from sdsiqa.metrics import resampled
+from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.bootstrap import FEWEST_UNITS, Interval, PartScores, bootstrap, interval, observed
-from sdsiqa.metrics.score_pairs import AgreementWarning
 
 Array = NDArray[np.float64]
 MEASURES = ["srcc", "krcc", "plcc", "rmse", "plcc_fit"]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sdsiqa import metrics
 from sdsiqa.metrics import logistic, resampled
+from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.bootstrap import PartScores
 from sdsiqa.metrics.correlation import is_constant, is_perfect, pearson, rounding, spearman
-from sdsiqa.metrics.score_pairs import AgreementWarning
 from sdsiqa.metrics.significance import corrected_t, meng_rosenthal_rubin, paired_bootstrap, pitman_morgan
 
 Array = NDArray[np.float64]

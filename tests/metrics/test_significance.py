@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sdsiqa import metrics
+from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.bootstrap import PartScores
-from sdsiqa.metrics.score_pairs import AgreementWarning
 from sdsiqa.metrics.significance import corrected_t, holm, meng_rosenthal_rubin, paired_bootstrap, pitman_morgan
 
 Array = NDArray[np.float64]

@@ -5,8 +5,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from sdsiqa.models.aigqa import AIGQA
-from sdsiqa.models.aigqa_restoration import Generator, PatchDiscriminator, Restoration, RestorationLoss
+from sdsiqa.models.aigqa import AIGQA, Generator, PatchDiscriminator, Restoration, RestorationLoss
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import ssim_map
 

@@ -19,7 +19,7 @@ from sdsiqa.cli import main
 from sdsiqa.errors import MissingExtraError
 from sdsiqa.inference.scorer import load
 from sdsiqa.metrics.agreement import srcc
-from sdsiqa.models import bliinds2_features as parts
+from sdsiqa.models import bliinds2 as parts
 from sdsiqa.models.bliinds2 import BLIINDS2
 from sdsiqa.models.components.kernel_map import KernelMap
 from sdsiqa.runs.folder import RunFolder

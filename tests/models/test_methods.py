@@ -17,7 +17,7 @@ import sdsiqa
 from runs import CONFIGS
 from sdsiqa.losses import L1
 from sdsiqa.metrics.agreement import srcc
-from sdsiqa.models.method import Method
+from sdsiqa.models.base import Method
 from sdsiqa.models.objective import Objective
 from sdsiqa.report.result import RECONSTRUCTIONS
 from sdsiqa.report.tables.reproduced import MADE
@@ -93,7 +93,7 @@ class TestEveryMethod:
         assert all(p.grad is None for p in network.parameters() if not p.requires_grad)
 
     # a network may start with scores that differ by rounding alone, which have no correlation yet
-    @pytest.mark.filterwarnings("ignore::sdsiqa.metrics.score_pairs.AgreementWarning")
+    @pytest.mark.filterwarnings("ignore::sdsiqa.metrics.agreement.AgreementWarning")
     def test_twelve_images_are_learnt_by_heart_and_kept(self, kind: type[Method]) -> None:
         network = build(kind).train()
         if not learns(network):

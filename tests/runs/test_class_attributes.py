@@ -8,8 +8,7 @@ import pytest
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.errors import ClassDefinitionError
 from sdsiqa.losses import QualityLoss
-from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.method import Method
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.objective import Objective
 from sdsiqa.saliency import SaliencyProvider
 

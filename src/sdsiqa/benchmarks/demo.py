@@ -3,21 +3,58 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.benchmarks.demo_contents import Picture, pictures
 from sdsiqa.benchmarks.distortions.live_types import DISTORTIONS, distort
-from sdsiqa.benchmarks.proxy import gmsd
+from sdsiqa.benchmarks.proxy import gmsd, proxy
+from sdsiqa.errors import MissingExtraError
 from sdsiqa.files import write_bytes
-from sdsiqa.images import write_image
+from sdsiqa.images import read_image, write_image
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.thread_pool import thread_pool
+
+SIDE = 192
+"""Side of every picture in pixels."""
+
+PHOTOGRAPHS = {
+    "astronaut": ("skimage", "data/astronaut.png"),
+    "cat": ("skimage", "data/chelsea.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "flower": ("sklearn", "datasets/images/flower.jpg"),
+    "hopper": ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),
+    "motorcycle": ("skimage", "data/motorcycle_left.png"),
+    "rocket": ("skimage", "data/rocket.jpg"),
+}
+"""Colour photographs that packages bundle: package and file."""
+
+OTHERS = {
+    "brick": ("skimage", "data/brick.png"),
+    "camera": ("skimage", "data/camera.png"),
+    "coins": ("skimage", "data/coins.png"),
+    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
+    "grass": ("skimage", "data/grass.png"),
+    "gravel": ("skimage", "data/gravel.png"),
+    "moon": ("skimage", "data/moon.png"),
+    "retina": ("skimage", "data/retina.jpg"),
+    "tissue": ("skimage", "data/ihc.png"),
+}
+"""Grey photographs, surfaces and scientific pictures, for training alone."""
+
+LEAVES = 40
+"""Dead-leaves pictures, for training alone."""
+
 
 VERSION = 1
 """Raised when the pictures or labels change: an older folder is then made anew."""
@@ -25,8 +62,128 @@ VERSION = 1
 SECONDS = 0.6
 """Time that a core takes for a picture with all its distortions and labels."""
 
-WORST = 0.32
-"""GMSD that the worst label stands for."""
+
+class Picture(NamedTuple):
+    """One undistorted picture.
+
+    Attributes:
+        content: What it shows; all views of a photograph are one content.
+        view: Number of the view.
+        training_only: Whether it may never be validated or tested on.
+        pixels: RGB `(SIDE, SIDE, 3)` uint8.
+    """
+
+    content: str
+    view: int
+    training_only: bool
+    pixels: NDArray[np.uint8]
+
+
+def pictures() -> Iterator[Picture]:
+    """Give all pictures, always the same.
+
+    Raises:
+        MissingExtraError: A package with photographs is missing.
+    """
+    for photographs, training_only in ((PHOTOGRAPHS, False), (OTHERS, True)):
+        for content, (package, file) in photographs.items():
+            image = read_image(_bundled(package, file))
+            for view, pixels in enumerate(views(image)):
+                yield Picture(content, view, training_only, pixels)
+    for number in range(LEAVES):
+        yield Picture(f"leaves{number:02}", 0, True, dead_leaves(number))
+
+
+def views(image: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Cut square views: the middle of the whole photograph, then corners and middle of a larger copy.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+
+    Yields:
+        RGB `(SIDE, SIDE, 3)` uint8; all of them shrunk, since the photographs are noisy or compressed at full size.
+    """
+    whole = _shrunk(image, SIDE)
+    yield _cut(whole, (whole.shape[0] - SIDE) // 2, (whole.shape[1] - SIDE) // 2)
+    large = _shrunk(image, min(round(1.5 * SIDE), min(image.shape[:2])))
+    bottom, right = large.shape[0] - SIDE, large.shape[1] - SIDE
+    for y, x in ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)):
+        yield _cut(large, y, x)
+
+
+def dead_leaves(seed: int) -> NDArray[np.uint8]:
+    """Draw a picture of leaves that hide each other, as surfaces do in nature.
+
+    The model [Lee, Mumford and Huang, IJCV 41, 2001]: discs and polygons whose radius has the density `r⁻³`, each with its
+    own colour, here with shading and with texture of a 1/f spectrum; drawn at twice the size, then averaged.
+
+    Args:
+        seed: Which picture.
+
+    Returns:
+        RGB `(SIDE, SIDE, 3)` uint8.
+    """
+    generator = np.random.default_rng((7, seed))
+    side = 2 * SIDE
+    # some scenes are crowded, others are mostly sky
+    smallest, largest = float(generator.choice([14.0, 30.0, 60.0])), side / 2
+    count = int(np.exp(generator.uniform(np.log(20), np.log(500))))
+    grey = generator.uniform(20, 235, (6, 1))
+    palette = grey + generator.uniform(-60, 60, (6, 3))  # surfaces are rarely saturated
+    textures = [_texture(side, generator) for _ in range(4)]
+    sky = np.linspace(-40, 40, side)[:, None] * generator.uniform(-1, 1) + textures[0] * generator.choice([0, 2, 6])
+    canvas = (palette[0] + sky[..., None]).astype(np.float32)
+    for _ in range(count):
+        share = generator.random()
+        radius = 1 / np.sqrt((1 - share) / smallest**2 + share / largest**2)  # inverse of the distribution of r⁻³
+        centre = generator.uniform(0, side, 2)
+        corners = int(generator.integers(3, 9)) if generator.random() < 0.5 else 40
+        angles = np.sort(generator.uniform(0, 2 * np.pi, corners)) if corners < 40 else np.linspace(0, 2 * np.pi, 40)
+        outline = np.stack([np.cos(angles), np.sin(angles)], 1) * radius * generator.uniform(0.6, 1.4, 2) + centre
+        left, top, width, height = cv2.boundingRect(np.rint(outline).astype(np.int32))
+        x, y = slice(max(left, 0), max(left + width, 0)), slice(max(top, 0), max(top + height, 0))
+        window = canvas[y, x]
+        mask = np.zeros(window.shape[:2], np.uint8)
+        if not mask.size:  # the leaf lies outside
+            continue
+        cv2.fillPoly(mask, [np.rint(outline - (x.start, y.start)).astype(np.int32)], 1)
+        colour = palette[generator.integers(6)] + generator.normal(0, 18, 3)
+        down, across = generator.normal(0, 0.15, 2)
+        rows = y.start + np.arange(len(mask))[:, None]
+        columns = x.start + np.arange(len(mask[0]))
+        shade = down * (rows - float(centre[1])) + across * (columns - float(centre[0]))
+        shade = shade + textures[generator.integers(4)][y, x] * generator.choice([0, 4, 10, 22])
+        np.copyto(window, (colour + shade[..., None]).astype(np.float32), where=mask[..., None].astype(bool))
+    return np.asarray(cv2.resize(np.clip(canvas, 0, 255), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _texture(side: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Noise `(side, side)` with a 1/f amplitude spectrum and standard deviation 1."""
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
+    frequency[0, 0] = 1
+    spectrum = np.fft.rfft2(generator.standard_normal((side, side))) / frequency ** generator.uniform(0.5, 1.3)
+    spectrum[0, 0] = 0
+    noise = np.fft.irfft2(spectrum, (side, side))
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def _shrunk(image: NDArray[np.uint8], short: int) -> NDArray[np.uint8]:
+    scale = short / min(image.shape[:2])
+    size = [max(short, round(length * scale)) for length in image.shape[1::-1]]
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _cut(image: NDArray[np.uint8], y: int, x: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(image[y : y + SIDE, x : x + SIDE])
+
+
+def _bundled(package: str, file: str) -> Path:
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise MissingExtraError(
+            f"the Demo benchmark takes photographs from {package}, which is not installed; pip install 'sdsiqa[demo]'"
+        )
+    return Path(found.origin).parent / file
 
 
 class Demo(Benchmark):
@@ -90,19 +247,6 @@ def build(root: Path) -> None:
             part.replace(root)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-
-def proxy(value: float) -> float:
-    """Map GMSD to the label.
-
-    Args:
-        value: GMSD; 0 is a perfect image.
-
-    Returns:
-        0 (worst) … 100 (equal to its reference), falling with the square root: mild distortions differ more for the eye
-        than in GMSD.
-    """
-    return 100 * (1 - float(np.sqrt(min(value, WORST) / WORST)))
 
 
 def _distort_all(picture: Picture, root: Path) -> list[dict[str, object]]:

@@ -13,10 +13,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.benchmarks.demo import proxy
 from sdsiqa.benchmarks.distortions.live_types import distort
 from sdsiqa.benchmarks.distortions.sets import BENCHES
-from sdsiqa.benchmarks.proxy import gmsd
+from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image

@@ -1,4 +1,4 @@
-"""Gradient magnitude similarity deviation, the full-reference measure behind the Demo benchmark's labels."""
+"""The labels of the Demo benchmark: a proxy made of a full-reference measure, gradient magnitude similarity deviation."""
 
 import cv2
 import numpy as np
@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 
 CONSTANT = 170.0
 """Keeps the ratio finite where both gradients vanish; for luma in 0 … 255 [Xue et al., TIP 2014]."""
+
+
+WORST = 0.32
+"""GMSD that the worst label stands for."""
 
 
 def gmsd(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
@@ -24,6 +28,19 @@ def gmsd(reference: NDArray[np.uint8], image: NDArray[np.uint8]) -> float:
     a, b = _gradient(reference), _gradient(image)
     similarity = (2 * a * b + CONSTANT) / (a * a + b * b + CONSTANT)
     return float(similarity.std())
+
+
+def proxy(value: float) -> float:
+    """Map GMSD to the label.
+
+    Args:
+        value: GMSD; 0 is a perfect image.
+
+    Returns:
+        0 (worst) … 100 (equal to its reference), falling with the square root: mild distortions differ more for the eye
+        than in GMSD.
+    """
+    return 100 * (1 - float(np.sqrt(min(value, WORST) / WORST)))
 
 
 def _gradient(image: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from sdsiqa.metrics.agreement import AgreementWarning, pair
 from sdsiqa.metrics.correlation import is_constant
 from sdsiqa.metrics.logistic import Array
 from sdsiqa.metrics.resampled import MEASURES, Counts, Measure
-from sdsiqa.metrics.score_pairs import AgreementWarning, pair
 
 RESAMPLES: Final = 2000
 FEWEST_UNITS: Final = 5

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sdsiqa import metrics
+from sdsiqa.metrics.agreement import AgreementWarning, pair
 from sdsiqa.metrics.bootstrap import FEWEST_UNITS, RESAMPLES, PartScores, bootstrap, interval, observed
 from sdsiqa.metrics.correlation import is_perfect, pearson, rounding
 from sdsiqa.metrics.logistic import Array
 from sdsiqa.metrics.resampled import Measure, rounding_of
-from sdsiqa.metrics.score_pairs import AgreementWarning, pair
 
 NAN = float("nan")
 

@@ -2,20 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 
-from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_flag
+from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_flag, is_text, is_texts
 
 _SCORED = ("image", "saliency", "reference")
-_ATTRIBUTES = {
+_OF_NETWORK = {
     "inputs": Attribute(
         lambda value: isinstance(value, tuple | list) and len(value) > 0 and set(value) <= set(_SCORED),
         f"a tuple of some of {', '.join(_SCORED)}",
         "('image', 'saliency')",
     ),
     "whole": Attribute(is_flag, "true or false", "True"),
+}
+
+
+Status = Literal["published facts", "family reconstruction"]
+
+_OF_METHOD = {
+    "title": Attribute(is_text, "a text", "'CNNIQA'", required=True),
+    "status": Attribute(
+        lambda value: value in get_args(Status), " or ".join(get_args(Status)), "'published facts'", required=True
+    ),
+    "paper": Attribute(is_text, "a text", "'Kang et al., Convolutional neural networks for NR-IQA, CVPR 2014'", required=True),
+    "differs": Attribute(is_texts, "a tuple of sentences", "('The loss is L1.',)"),
+    "stage_one": Attribute(is_texts, "a tuple of names of submodules", "('encoder',)"),
 }
 
 
@@ -33,7 +46,7 @@ class QualityNetwork(nn.Module, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        check_attributes(cls, _ATTRIBUTES)
+        check_attributes(cls, _OF_NETWORK)
 
     def start_at(self, quality: float) -> None:
         """Start from a constant score; a network that can does, others start where they are.
@@ -64,3 +77,27 @@ class QualityNetwork(nn.Module, ABC):
             load = getattr(part, "load_pretrained", None)
             if callable(load):
                 load()
+
+
+class Method(QualityNetwork):
+    """A published method, and how far what is here is that method. The table of methods is made from these facts."""
+
+    title: ClassVar[str]
+    """Name in tables; it says `(reconstruction)` where it is one."""
+    status: ClassVar[Status]
+    """Whether architecture, losses and stages are published, or only what the abstract tells."""
+    paper: ClassVar[str]
+    """Authors, title, venue and year."""
+    differs: ClassVar[tuple[str, ...]] = ()
+    """What differs from the paper, a sentence each."""
+    stage_one: ClassVar[tuple[str, ...]] = ()
+    """Submodules whose weights come from the first stage (`sdsiqa.training.pretraining`), under the same names there."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.forward is not nn.Module.forward:  # a base class of one's own states nothing yet
+            check_attributes(cls, _OF_METHOD)
+
+    def pretrained_parts(self) -> list[nn.Module]:
+        """No part, unless a method says otherwise."""
+        return []

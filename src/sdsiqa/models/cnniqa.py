@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import box, cut_patches, luma, normalise_locally
-from sdsiqa.models.method import Method
 
 
 class CNNIQA(Method):

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.errors import BenchmarkMismatchError
-from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
-from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
 
 

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.heads import RegressionHead
 from sdsiqa.models.components.initial import for_relu
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import gaussian, smooth
-from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
 
 SCALE = 16.0

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.backbone import Backbone
-from sdsiqa.models.method import Method
 
 GRID = 7
 """Side of the deepest feature map of a crop of 224 pixels, which the hyper network's maps are tied to."""

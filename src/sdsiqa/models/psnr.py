@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import luma
-from sdsiqa.models.method import Method
 
 LIMIT = 100.0
 """Decibels of an image that equals its reference."""

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.heads import RegressionHead, mean_std
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import gms_map, ssim_map
 from sdsiqa.models.components.unet import UNet
-from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
 
 DEPTH = 4

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import RegressionHead
-from sdsiqa.models.method import Method
 from sdsiqa.models.objective import Crops, Objective
 
 

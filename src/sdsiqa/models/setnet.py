@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.attention import SpatialAttention, strengthen
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import pool
-from sdsiqa.models.method import Method
 
 LEAST_WEIGHT = 1e-6
 """Added to the weight of each level, so that their sum is never zero."""

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import luma
-from sdsiqa.models.method import Method
 
 REACH = 5
 """Half of the window of 11×11 that torchmetrics makes of a Gaussian with σ = 1.5."""

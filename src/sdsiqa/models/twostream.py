@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import cut_patches, luma
-from sdsiqa.models.method import Method
 
 
 def gradient(plane: Tensor) -> Tensor:

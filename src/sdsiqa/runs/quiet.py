@@ -32,7 +32,7 @@ NO_LINES: Final = {
     ),
     "lightning.fabric.utilities.rank_zero": ("Seed set to",),
     "lightning.fabric.utilities.seed": ("Seed set to",),
-    # a backbone is part of the network that its weights are of; `sdsiqa.models.components.weights` checks what is missing
+    # a backbone is part of the network that its weights are of; `sdsiqa.models.components.backbone` checks what is missing
     "timm.models._builder": ("Unexpected keys (",),
 }
 """How lines of a logger begin that are not shown."""
