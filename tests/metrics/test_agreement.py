@@ -57,11 +57,6 @@ def test_ties_worked_by_hand() -> None:
     assert metrics.rmse(score, quality) == pytest.approx(np.sqrt(0.5), abs=1e-15)
 
 
-def test_midranks_share_the_mean_of_their_ranks() -> None:
-    values = np.array([3.0, 1.0, 3.0, 0.5, 3.0])
-    assert metrics.midranks(values).tolist() == [4, 2, 4, 1, 4] == stats.rankdata(values).tolist()
-
-
 def test_wrong_direction_stays_visible() -> None:
     score, quality = drawn(1)
     right, wrong = metrics.agreement(score, quality), metrics.agreement(-score, quality)

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sdsiqa.metrics.correlation import EPS, ULPS, is_constant, midranks, pearson, spearman
+from sdsiqa.metrics.correlation import EPS, ULPS, is_constant, pearson, spearman
 from sdsiqa.metrics.logistic import Array, Kind, LogisticFit, direction, fit_curve
 
 FEWEST = 3
@@ -23,7 +23,6 @@ __all__ = [
     "fit_logistic4",
     "fit_logistic5",
     "krcc",
-    "midranks",
     "outlier_ratio",
     "plcc",
     "plcc_fit",
