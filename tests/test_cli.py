@@ -45,8 +45,8 @@ def test_every_tool_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> No
         assert f"sdsiqa {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tool", ["check-data", "report", "grid", "sync", "dashboard"])
-def test_light_tools_start_without_torch(tool: str) -> None:
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_help_of_a_tool_starts_without_torch(tool: str) -> None:
     run = f"from sdsiqa.cli import main\ntry: main(['{tool}', '--help'])"
     code = f"import sys\n{run}\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -126,15 +126,22 @@ def test_a_wrong_value_is_told_in_one_line(
         ("check-data livec --rot x", "sdsiqa check-data: there is no '--rot'; did you mean '--root'?"),
         ("check-data livec --roo x", "sdsiqa check-data: there is no '--roo'; did you mean '--root'?"),
         ("report runs --forma latex", "sdsiqa report: there is no '--forma'; did you mean '--format'?"),
-        ("report runs --format pdf", "sdsiqa report: argument --format: invalid choice: 'pdf'"),
+        ("report runs --format pdf", "sdsiqa report: --format: invalid choice: 'pdf'"),
         ("grid x.yaml --dry", "sdsiqa grid: there is no '--dry'"),
         ("saliency --out maps", "sdsiqa saliency: the following arguments are required: --root"),
         ("sync", "sdsiqa sync: the following arguments are required: RUN"),
         ("verify x --zzz", "sdsiqa verify: there is no '--zzz'; `sdsiqa verify --help` lists what there is"),
         ("submit x.yaml --gpu 2", "sdsiqa submit: there is no '--gpu'; did you mean '--gpus'?"),
-        ("prefetch x.yaml --weights", "sdsiqa prefetch: there is no '--weights'; did you mean '--weights-only'?"),
+        (f"prefetch {__file__} --weights", "sdsiqa prefetch: there is no '--weights'; did you mean '--weights-only'?"),
         ("score x.png --checkpont y", "sdsiqa score: "),
         ("dashboard --projekt y", "sdsiqa dashboard: "),
+        ("grid x.yaml --jobs 0", "sdsiqa grid: --jobs: '0' is not possible; expected a whole number, at least 1"),
+        ("grid x.yaml --cell -1", "sdsiqa grid: --cell: '-1' is not possible; expected a whole number, at least 0"),
+        ("submit x.yaml --nodes 0", "sdsiqa submit: --nodes: '0' is not possible; expected a whole number, at least 1"),
+        ("submit x.yaml --lead soon", "sdsiqa submit: --lead: 'soon' is not possible; expected a whole number, at least 1"),
+        ("submit x.yaml --cluster slurm", "sdsiqa submit: there is no '--cluster'"),
+        ("report runs --readme no.md", "sdsiqa report: --readme: no.md does not exist"),
+        ("prefetch no.yaml", "sdsiqa prefetch: CONFIG: no.yaml does not exist"),
     ],
 )
 def test_tools_take_no_abbreviations_and_say_what_is_wrong_in_one_line(
@@ -146,6 +153,37 @@ def test_tools_take_no_abbreviations_and_say_what_is_wrong_in_one_line(
     error = capsys.readouterr().err
     assert error.startswith(said)
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "report runs --out {}",
+        "report runs --out {}/inside",
+        "grid x.yaml --out {}",
+        "grid x.yaml --runs {}",
+        "submit x.yaml --runs {}/inside",
+        "score x.png --map {}",
+    ],
+)
+def test_a_file_where_a_folder_is_to_be_is_named_before_any_work(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(SystemExit) as stop:
+        main(line.format(file).split())
+    assert stop.value.code == 2
+    option = line.split()[-2]
+    said = f"sdsiqa {line.split()[0]}: {option}: {file} is a file; expected a folder\n"
+    assert capsys.readouterr().err == said
+    assert file.read_text() == "mine"
+
+
+def test_a_folder_where_a_file_is_to_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["dashboard", "sdsiqa", "--out", str(tmp_path)])
+    assert capsys.readouterr().err == f"sdsiqa dashboard: --out: {tmp_path} is a folder; expected a file\n"
 
 
 def test_missing_data_says_where_to_get_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -209,9 +209,9 @@ def test_the_default_root_is_below_sdsiqa_data(tmp_path: Path, monkeypatch: pyte
     ("words", "message"),
     [
         (["konic10k"], "no benchmark is called 'konic10k'; did you mean 'koniq10k'?"),
-        (["bid", "--jobs", "0"], "--jobs is 0; expected at least 1"),
-        (["bid", "--short-side", "0"], "short_side is 0"),
-        ([], "the following arguments are required: benchmark"),
+        (["bid", "--jobs", "0"], "--jobs: '0' is not possible; expected a whole number, at least 1"),
+        (["bid", "--short-side", "0"], "--short-side: '0' is not possible"),
+        ([], "the following arguments are required: BENCHMARK"),
     ],
 )
 def test_wrong_usage_exits_with_2(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ def wait_for(what: Callable[[], Any]) -> None:
 
 @pytest.mark.slow
 def test_a_killed_grid_goes_on_and_runs_nothing_twice(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["grid", str(experiment), "--root", str(experiment.parent / "runs")]
+    words = ["grid", str(experiment), "--runs", str(experiment.parent / "runs")]
     full, broken = cells_of(experiment)
     assert [full.state, broken.state] == [State.NEW, State.NEW]
     killed = subprocess.Popen([sys.executable, "-m", "sdsiqa", *words, "--only", "full"], start_new_session=True)
@@ -158,7 +158,7 @@ def test_a_stopped_cell_is_interrupted_and_not_failed(experiment: Path) -> None:
 
 def test_data_that_are_not_here_block_a_cell_and_not_the_list(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     experiment.write_text(experiment.read_text().replace("/data/livec", "/data/elsewhere"))
-    assert main(["grid", str(experiment), "--dry-run", "--root", str(experiment.parent / "runs")]) == 0
+    assert main(["grid", str(experiment), "--dry-run", "--runs", str(experiment.parent / "runs")]) == 0
     said = capsys.readouterr().out
     assert "2 cells: 2 blocked" in said
     assert "/data/elsewhere does not exist" in said
@@ -178,7 +178,7 @@ def test_a_method_that_needs_references_leaves_a_row_blank(
     written: list[Any] = []
     monkeypatch.setattr(grid, "run_cell", lambda *_: State.DONE)
     monkeypatch.setattr(report, "write", lambda folders, *_, **options: written.append((folders, options["blanks"])))
-    assert main(["grid", str(experiment), "--root", str(experiment.parent / "runs")]) == 1
+    assert main(["grid", str(experiment), "--runs", str(experiment.parent / "runs")]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "livec-SSIM-full-0-0 cannot run: images are compared with their references here, and LIVE In the Wild has none" in said
     ((folders, (blank,)),) = written
@@ -195,7 +195,7 @@ def test_a_part_without_the_baseline_is_reported_without_it(experiment: Path, mo
     monkeypatch.setattr(grid, "run_cell", lambda *_: State.DONE)
     monkeypatch.setattr(report, "write", lambda folders, out, baseline, **_: baselines.append(baseline))
     for only in ([], ["--only", "other"]):
-        assert main(["grid", str(experiment), "--root", str(experiment.parent / "runs"), *only]) == 0
+        assert main(["grid", str(experiment), "--runs", str(experiment.parent / "runs"), *only]) == 0
     assert baselines == ["sdsiqa", None]
 
 

@@ -67,7 +67,7 @@ BROKEN = {"cut.jpg": "truncated", "text.png": "not an image", "empty.jpg": "empt
 def test_a_mixed_folder_is_scored_and_its_broken_files_are_named(
     folder: Path, checkpoint: Path, scorer: Scorer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["score", str(folder), "--checkpoint", str(checkpoint), "--scale", "0-1", "--json"]) == 1
+    assert main(["score", str(folder), "--checkpoint", str(checkpoint), "--scale", "0-1", "--format", "json"]) == 1
     out, err = capsys.readouterr()
     rows = {Path(row["image"]).name: row["score"] for row in json.loads(out)}
     assert set(rows) == {"plain.png", "photo.JPG", "bitmap.bmp", "grey.png", "sixteen.png", "alpha.png", "wide.png"}
@@ -83,7 +83,7 @@ def test_a_mixed_folder_is_scored_and_its_broken_files_are_named(
 
 def test_styles_scales_patterns_and_maps(folder: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [str(folder / "p*.png"), "--checkpoint", str(checkpoint)]
-    assert main(["score", *words, "--csv", "--map", str(folder / "maps")]) == 0
+    assert main(["score", *words, "--format", "csv", "--map", str(folder / "maps")]) == 0
     table = pd.read_csv(pd.io.common.StringIO(capsys.readouterr().out))
     assert read_image(Path(table["map"][0])).shape[2] == 3
     assert table["scale"].tolist() == ["0-100"]
@@ -124,7 +124,17 @@ def test_maps_of_two_folders_do_not_meet_and_are_not_scored_themselves(
     for place in (one, two):
         place.mkdir()
         (place / "a.png").write_bytes((folder / "plain.png").read_bytes())
-    words = ["score", str(one), str(two / "a.png"), "--checkpoint", str(checkpoint), "--json", "--map", str(one / "maps")]
+    words = [
+        "score",
+        str(one),
+        str(two / "a.png"),
+        "--checkpoint",
+        str(checkpoint),
+        "--format",
+        "json",
+        "--map",
+        str(one / "maps"),
+    ]
     for _ in range(2):
         assert main(words) == 0
         rows = json.loads(capsys.readouterr().out)
@@ -137,6 +147,17 @@ def test_without_a_checkpoint_the_newest_is_taken(folder: Path, run: Path, capsy
     assert str(run.name) in capsys.readouterr().err
     assert main(["score", str(folder / "plain.png"), "--runs", str(folder)]) == 1
     assert "name one with --checkpoint" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_named(folder: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    maps = folder / "never"
+    words = ["score", str(folder / "plain.png"), "--checkpoint", str(checkpoint), "--map", str(maps), "--device"]
+    for device in ("gpuu", "cuda:99"):
+        assert main([*words, device]) == 2
+        error = capsys.readouterr().err
+        assert f"sdsiqa score: device is {device!r} (" in error
+        assert error.count("\n") == 1
+    assert not maps.exists()
 
 
 def test_a_score_depends_on_its_image_alone(folder: Path, scorer: Scorer) -> None:
@@ -194,6 +215,9 @@ def test_other_checkpoints_are_refused_by_name(tmp_path: Path, checkpoint: Path)
 
     with pytest.raises(CheckpointError, match="there is no such checkpoint; train one"):
         sdsiqa.load(tmp_path / "none.ckpt")
+    (tmp_path / "empty.ckpt").touch()
+    with pytest.raises(CheckpointError, match="is no checkpoint of plain weights"):
+        sdsiqa.load(tmp_path / "empty.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match="was not made by `sdsiqa fit`"):
         sdsiqa.load(tmp_path / "other.ckpt")

@@ -24,7 +24,7 @@ from sdsiqa.benchmarks.choice import benchmark_from_words
 from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, ImageError, SdsiqaError
 from sdsiqa.images import decode_image
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, at_least
 from sdsiqa.runs.progress import track
 
 SECONDS = 0.03
@@ -255,13 +255,19 @@ def main(args: Sequence[str] | None = None) -> int:
         prog="sdsiqa check-data",
         description="Check that a benchmark on this disk is what its authors ship: every file, score and pixel.",
     )
-    parser.add_argument("benchmark", help=f"{', '.join(BENCHMARKS)}; the path of a class, such as mypics.MyPics; or a data file")
-    parser.add_argument("--root", type=Path, help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)")
-    parser.add_argument("--jobs", type=int, default=min(8, os.cpu_count() or 1), help="processes that decode (%(default)s)")
-    parser.add_argument("--short-side", type=int, help="as in the run's config; matters for KonIQ-10k's 512x384 only")
+    parser.add_argument(
+        "benchmark",
+        metavar="BENCHMARK",
+        help=f"{', '.join(BENCHMARKS)}; the path of a class, such as mypics.MyPics; or a data file",
+    )
+    parser.add_argument(
+        "--root", type=Path, metavar="FOLDER", help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
+    )
+    parser.add_jobs("processes that decode", min(8, os.cpu_count() or 1))
+    parser.add_argument(
+        "--short-side", type=at_least(1), metavar="N", help="as in the run's config; matters for KonIQ-10k's 512x384 only"
+    )
     words = parser.parse_args(args)
-    if words.jobs < 1:
-        parser.error(f"--jobs is {words.jobs}; expected at least 1")
     try:
         benchmark = benchmark_from_words(words.benchmark, words.root, home, words.short_side)
     except (BenchmarkNotFoundError, ClassNotFoundError, ValueError) as error:

@@ -21,7 +21,7 @@ from sdsiqa.experiments.definition import Experiment
 from sdsiqa.experiments.plan import plan
 from sdsiqa.experiments.progress import Board
 from sdsiqa.experiments.runner import run_cell
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, at_least, folder
 from sdsiqa.runs.signals import STATUS, heeded, note, received
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -49,7 +49,7 @@ def main(args: list[str] | None = None) -> int:
         known = ", ".join(variant.name for variant in experiment.variants()[:3])
         raise ExperimentError(f"{experiment.name} has no such cell; its {len(experiment.variants())} cells are {known}, …")
     with console.status(f"planning {len(variants)} cells"):
-        cells, gpus = plan(experiment, options.root, variants)
+        cells, gpus = plan(experiment, options.runs, variants)
     if options.dry_run:
         _list(console, cells)
         return 0
@@ -60,7 +60,7 @@ def main(args: list[str] | None = None) -> int:
         console.print("interrupted; the same command goes on from here")
         return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
-        out = options.out or options.root / experiment.group / "report" / experiment.name
+        out = options.out or options.runs / experiment.group / "report" / experiment.name
         blanks = {report.Blank(cell.benchmark, (cell.variant.method, cell.variant.ablation), cell.blocked): None
                   for cell in cells if cell.blocked}  # fmt: skip
         folders = [cell.folder for cell in done]
@@ -182,10 +182,12 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--dry-run", action="store_true", help="list the cells, how far they are, and their commands; run nothing"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="cells at a time; one per GPU, or one, if not given")
+    parser.add_jobs("cells at a time (default: one per GPU, or one)", None)
     parser.add_argument("--only", metavar="PATTERN", help="only cells with this in their name; * and ? stand for anything")
     parser.add_argument("--retry-failed", action="store_true", help="also run cells that failed before")
-    parser.add_argument("--cell", type=int, metavar="INDEX", help="one cell by its number, as a job array counts; no report")
+    parser.add_argument(
+        "--cell", type=at_least(0), metavar="INDEX", help="one cell by its number, as a job array counts; no report"
+    )
     parser.add_argument(
         "--benchmark",
         action="append",
@@ -194,8 +196,8 @@ def _parser() -> Arguments:
         help="run file, such as configs/train/livec.yaml, and what is laid over it, in place of the experiment's benchmarks; "
         "may be repeated",
     )
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="FOLDER", help="folder of all runs (default: runs)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the report goes (default: beside the runs)")
+    parser.add_runs()
+    parser.add_argument("--out", type=folder, metavar="FOLDER", help="where the report goes (default: beside the runs)")
     parser.add_argument("--no-images", action="store_true", help="leave the benchmarks' images out of the report, to publish it")
     return parser
 
@@ -223,7 +225,7 @@ def _refuse_stale(cells: Sequence[Cell]) -> None:
         told = "\n".join(f"{other}\n  " + "\n  ".join(cell.difference(other)) for cell, other in stale)
         raise ExperimentError(
             f"{len(stale)} cells were made from something else than they would be now (folder's → now):\n{told}\n"
-            "go back to what they were made from, remove these folders, or give --root another folder"
+            "go back to what they were made from, remove these folders, or give another folder as --runs"
         )
 
 

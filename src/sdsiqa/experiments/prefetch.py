@@ -3,11 +3,10 @@
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sdsiqa.errors import SdsiqaError
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, file_to_read
 from sdsiqa.saliency.base import SaliencyProvider
 
 
@@ -72,6 +71,6 @@ def _parser() -> Arguments:
         "saliency model; make the benchmark if it is one that is made, and fill the cache of decoded images.",
         epilog="What follows -- goes to `sdsiqa fit`.",
     )
-    parser.add_argument("config", nargs="+", type=Path, metavar="CONFIG", help="run file, and overlays")
+    parser.add_argument("config", nargs="+", type=file_to_read, metavar="CONFIG", help="run file, and overlays")
     parser.add_argument("--weights-only", action="store_true", help="leave images alone")
     return parser

@@ -15,7 +15,7 @@ from sdsiqa.experiments.definition import Experiment
 from sdsiqa.experiments.plan import folder_of_run, plan
 from sdsiqa.experiments.slurm import LEAD, Job
 from sdsiqa.files import write_bytes
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, at_least
 
 
 def main(args: list[str] | None = None) -> int:
@@ -67,7 +67,7 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
     if options.nodes != 1 or options.gpus > 1:
         raise LaunchError("a cell of an experiment runs on one GPU of one node; leave out --nodes, and set --gpus to 0 or 1")
     experiment = Experiment.load(options.config, {})
-    cells, _ = plan(experiment, options.root.absolute())
+    cells, _ = plan(experiment, options.runs.absolute())
     left = [cell for cell in cells if cell.state not in (State.DONE, State.BLOCKED)]
     stale = [cell.name for cell in cells if cell.state is State.STALE]
     if stale:
@@ -78,7 +78,7 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
     if not left:
         print(f"all {len(cells)} cells are done; nothing to submit")
         return None
-    place = options.root.absolute() / experiment.group / "jobs"
+    place = options.runs.absolute() / experiment.group / "jobs"
     table, file = place / f"{experiment.name}.cells", place / f"{experiment.name}.sh"
     command = [
         sys.executable,
@@ -87,8 +87,8 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
         "sdsiqa",
         "grid",
         str(options.config.absolute()),
-        "--root",
-        str(options.root.absolute()),
+        "--runs",
+        str(options.runs.absolute()),
     ]
     job = _job(options, experiment.name, place / f"{experiment.name}-%A_%a.log")
     if not options.dry_run:
@@ -142,18 +142,17 @@ def _parser() -> Arguments:
     parser.add_argument(
         "config", type=Path, metavar="CONFIG", help="run file as in configs/train, or experiment as in experiments"
     )
-    parser.add_argument("--cluster", choices=["slurm"], default="slurm", help="what runs jobs there (default: slurm)")
-    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines of a run (default: 1)")
-    parser.add_argument("--gpus", type=int, default=1, metavar="G", help="GPUs on each; 0 for CPUs (default: 1)")
-    parser.add_argument("--cpus", type=int, default=4, metavar="C", help="cores of each process (default: 4)")
+    parser.add_argument("--nodes", type=at_least(1), default=1, metavar="N", help="machines of a run (default: 1)")
+    parser.add_argument("--gpus", type=at_least(0), default=1, metavar="G", help="GPUs on each; 0 for CPUs (default: 1)")
+    parser.add_argument("--cpus", type=at_least(1), default=4, metavar="C", help="cores of each process (default: 4)")
     parser.add_argument("--time", default="04:00:00", metavar="T", help="time limit of a job, not of the run (default: 04:00:00)")
     parser.add_argument("--partition", metavar="P", help="queue (default: the site's)")
-    parser.add_argument("--array-parallel", type=int, metavar="K", help="cells that run at a time (default: all)")
-    parser.add_argument("--lead", type=int, default=LEAD, metavar="S", help=f"seconds to save in (default: {LEAD})")
+    parser.add_argument("--array-parallel", type=at_least(1), metavar="K", help="cells that run at a time (default: all)")
+    parser.add_argument("--lead", type=at_least(1), default=LEAD, metavar="S", help=f"seconds to save in (default: {LEAD})")
     parser.add_argument(
         "--sbatch", action="append", default=[], metavar="OPTION", help="more for sbatch: account=...; repeatable"
     )
     parser.add_argument("--setup", action="append", default=[], metavar="LINE", help="shell line before the run; repeatable")
-    parser.add_argument("--root", type=Path, default=Path("runs"), metavar="DIR", help="folder of an experiment's runs")
+    parser.add_runs()
     parser.add_argument("--dry-run", action="store_true", help="print the script and submit nothing")
     return parser

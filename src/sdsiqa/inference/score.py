@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import SUFFIXES
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, folder
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.runs.progress import track
 
@@ -97,21 +97,21 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        metavar="C",
+        metavar="FILE",
         help="file that `sdsiqa fit` wrote; default: the newest best.ckpt in --runs",
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default: runs)")
+    parser.add_runs()
     parser.add_argument(
         "--scale",
         choices=SCALES,
         default="0-100",
         help="0-100 (default), 0-1, or the benchmark's own scale; not clipped",
     )
-    style = parser.add_mutually_exclusive_group()
-    style.add_argument("--json", action="store_true", help="one JSON array")
-    style.add_argument("--csv", action="store_true", help="CSV with a header")
     parser.add_argument(
-        "--map", type=Path, metavar="DIR", help="draw what the network looked at, in folders as the images lie in"
+        "--format", choices=("text", "csv", "json"), default="text", help="lines (default), CSV with a header, or one JSON array"
+    )
+    parser.add_argument(
+        "--map", type=folder, metavar="FOLDER", help="draw what the network looked at, in folders as the images lie in"
     )
     parser.add_argument("--device", default="cpu", help="where to compute, such as cuda (default: cpu)")
     return parser
@@ -128,10 +128,10 @@ def _direction(scorer: Any, scale: str) -> str:
 
 
 def _write(rows: Sequence[dict[str, Any]], options: argparse.Namespace, out: TextIO) -> None:
-    if options.json:
+    if options.format == "json":
         json.dump(rows, out, indent=2, ensure_ascii=False)
         out.write("\n")
-    elif options.csv:
+    elif options.format == "csv":
         fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
         writer = csv.DictWriter(out, fields, lineterminator="\n")
         writer.writeheader()

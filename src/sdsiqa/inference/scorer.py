@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
-from sdsiqa.errors import CheckpointError, ImageError
+from sdsiqa.errors import CheckpointError, ImageError, SettingError
 from sdsiqa.images import read_image, resize_short_side
 from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.inference.recipe import Recipe
@@ -141,7 +142,9 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
 
     Raises:
         CheckpointError: The file is missing, broken, no checkpoint of sdsiqa, or wants to run code.
+        SettingError: The device is not there.
     """
+    _check_device(device)
     content = read_checkpoint(Path(checkpoint))
     recipe = Recipe.from_json(content.get("sdsiqa"), str(checkpoint))
     network = recipe.build_network(trusted)
@@ -173,3 +176,12 @@ def _to_tensor(planes: NDArray[np.uint8]) -> torch.Tensor:
     """Bring `(P, h, w[, 3])` to `(P, C, h, w)`, channels last in memory."""
     tensor = torch.from_numpy(np.ascontiguousarray(planes))
     return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor[:, None]
+
+
+def _check_device(device: str | torch.device) -> None:
+    """Put something small on a device, so that a wrong one is named before a network is built."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # no such word, or no such device on this machine
+        reason = shorten(str(error).strip().partition("\n")[0], 100, placeholder=" …")
+        raise SettingError(f"device is {str(device)!r} ({reason}); expected cpu, or cuda where there is a GPU") from error

@@ -15,7 +15,7 @@ from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.tables.overview import overview, places_of, places_of_runs, show
 from sdsiqa.report.tables.runs import runs_tables
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, file_to_read, folder
 from sdsiqa.runs.progress import Progress
 
 
@@ -115,7 +115,7 @@ def _parser() -> Arguments:
         "--full", action="store_true", help="print every table, as --format md; with --out, name every file that is written"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there"
+        "--out", type=folder, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there"
     )
     parser.add_argument("--no-images", action="store_true", help="leave images of the benchmarks out, for a report to publish")
     parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with; implies --full")
@@ -129,7 +129,7 @@ def _parser() -> Arguments:
     )
     parser.add_argument(
         "--readme",
-        type=Path,
+        type=file_to_read,
         metavar="FILE",
         help="put the runs between `<!-- results NAME -->` and `<!-- end -->`, NAME being the name of the first RUN",
     )

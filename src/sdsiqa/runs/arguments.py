@@ -1,8 +1,11 @@
-"""The parser of the verbs that need no Lightning: no abbreviations, and an error is one line with the nearest name."""
+"""The parser of the verbs that need no Lightning: no abbreviations, one line per error, values checked before any work."""
 
 import argparse
+import os
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -28,5 +31,97 @@ class Arguments(argparse.ArgumentParser):
             message = f"there is no {word!r}"
             near = get_close_matches(word, list(self._option_string_actions), n=1) if word.startswith("-") else []
             message += f"; did you mean {near[0]!r}?" if near else f"; `{self.prog} --help` lists what there is"
-        sys.stderr.write(f"{self.prog}: {' '.join(message.split())}\n")
+        sys.stderr.write(f"{self.prog}: {' '.join(message.removeprefix('argument ').split())}\n")
         raise SystemExit(2)
+
+    def add_runs(self) -> None:
+        """Take the folder of runs, as `--runs`."""
+        self.add_argument(
+            "--runs", type=folder, default=Path("runs"), metavar="FOLDER", help="folder of all runs (default: %(default)s)"
+        )
+
+    def add_finished(self) -> None:
+        """Take runs to read, as words."""
+        self.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
+
+    def add_entity(self) -> None:
+        """Take for whom Weights & Biases keeps runs, as `--entity`."""
+        self.add_argument("--entity", metavar="NAME", help="user or team on Weights & Biases (default: who is logged in)")
+
+    def add_jobs(self, what: str, default: int | None = 1) -> None:
+        """Take how much is done at a time, as `--jobs`.
+
+        Args:
+            what: Of what, and the default where it is `None`.
+            default: If not given.
+        """
+        told = "" if default is None else " (default: %(default)s)"
+        self.add_argument("--jobs", type=at_least(1), default=default, metavar="N", help=what + told)
+
+
+def at_least(lowest: int) -> Callable[[str], int]:
+    """Make a type of argument: whole numbers from one on.
+
+    Args:
+        lowest: The smallest.
+    """
+
+    def read(word: str) -> int:
+        try:
+            number = int(word)
+        except ValueError:
+            number = lowest - 1
+        if number < lowest:
+            raise argparse.ArgumentTypeError(f"{word!r} is not possible; expected a whole number, at least {lowest}")
+        return number
+
+    return read
+
+
+def folder(word: str) -> Path:
+    """Read the path of a folder that is there, or can be made.
+
+    Args:
+        word: The path.
+
+    Raises:
+        ArgumentTypeError: A file lies there or on the way, or the folder above may not be written to.
+    """
+    path = Path(word)
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"{there} is a file; expected a folder")
+    if there != path and not os.access(there, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{word} cannot be made: {there} may not be written to")
+    return path
+
+
+def file_to_write(word: str) -> Path:
+    """Read the path of a file that is there, or can be made.
+
+    Args:
+        word: The path.
+
+    Raises:
+        ArgumentTypeError: It is a folder, or its folder is none.
+    """
+    path = Path(word)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{word} is a folder; expected a file")
+    folder(str(path.parent))
+    return path
+
+
+def file_to_read(word: str) -> Path:
+    """Read the path of a file that is there.
+
+    Args:
+        word: The path.
+
+    Raises:
+        ArgumentTypeError: It is no file.
+    """
+    path = Path(word)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{word} " + ("is a folder; expected a file" if path.is_dir() else "does not exist"))
+    return path

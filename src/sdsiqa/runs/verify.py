@@ -20,7 +20,7 @@ def main(args: list[str] | None = None) -> int:
         0 if every file is what was written, 1 if not.
     """
     parser = Arguments(prog="sdsiqa verify", description=f"Compare the files of runs with the checksums in their {NAME}.")
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
+    parser.add_finished()
     bad = 0
     for folder in _folders(parser.parse_args(args).runs):
         manifest = Manifest(folder)

@@ -12,7 +12,7 @@ import yaml
 
 from sdsiqa.errors import MissingExtraError, RunMismatchError, SdsiqaError
 from sdsiqa.files import write_json
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import Arguments, file_to_write
 from sdsiqa.runs.found import MARKS, LeftOut, check_paths
 
 if TYPE_CHECKING:  # a preview interface and an extra: imported where it is used
@@ -49,9 +49,9 @@ def main(args: list[str] | None = None) -> int:
         "plots, learning curves, comparison of runs. Without a login it is written to a file.",
     )
     parser.add_argument("project", metavar="PROJECT", help="project on Weights & Biases, as in wandb.project")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER", help="where its runs lie (default: runs)")
-    parser.add_argument("--entity", help="user or team; who is logged in, if not given")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it there, even with a login")
+    parser.add_runs()
+    parser.add_entity()
+    parser.add_argument("--out", type=file_to_write, metavar="FILE", help="write it there, even with a login")
     options = parser.parse_args(args)
     shown = survey(options.runs, options.project)
     entity = None if options.out else _account(options.entity)

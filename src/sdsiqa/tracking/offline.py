@@ -25,8 +25,8 @@ def main(args: list[str] | None = None) -> int:
         prog="sdsiqa sync",
         description="Upload what was logged offline to Weights & Biases, in order, once. Needs `wandb login` first.",
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
-    parser.add_argument("--entity", help="user or team; who is logged in, if not given")
+    parser.add_finished()
+    parser.add_entity()
     parser.add_argument("--dry-run", action="store_true", help="list what would go up; upload nothing")
     options = parser.parse_args(args)
     parts = offline_parts(options.runs)

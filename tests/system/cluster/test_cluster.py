@@ -132,7 +132,7 @@ def test_a_run_on_two_nodes_goes_on_after_a_requeue_and_a_time_limit(cluster: Sl
 
 @pytest.mark.timeout(1200)
 def test_an_array_ends_with_all_cells_though_two_are_killed(cluster: Slurm, tmp_path: Path) -> None:
-    options = ["--gpus", "0", "--cpus", "1", "--time", "10", "--partition", "main", "--root", str(tmp_path / "runs")]
+    options = ["--gpus", "0", "--cpus", "1", "--time", "10", "--partition", "main", "--runs", str(tmp_path / "runs")]
     command = ["tests/system/cluster/cells.yaml", *options, "--array-parallel", "2"]
     job = submit(cluster, *command)
     table = (tmp_path / "runs" / "cells" / "jobs" / "cells.cells").read_text().splitlines()
