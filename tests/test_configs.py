@@ -49,7 +49,9 @@ def test_every_run_file_runs(benchmark: str, tmp_path: Path) -> None:
 
 
 def test_the_overlay_for_machines_without_a_gpu_runs(tmp_path: Path) -> None:
-    tiny = ["-c", str(tmp_path / "tiny.yaml"), "--model.network.init_args.same_padding", "false"]
+    tiny = ["-c", str(tmp_path / "tiny.yaml")]
+    for branch in ("image_branch", "saliency_branch"):
+        tiny += [f"--model.network.init_args.{branch}.same_padding", "false"]
     args = words(tmp_path, "livec", "-c", str(CONFIGS / "cpu.yaml"), *tiny, epochs=1)
     assert main(["fit", *args]) == 0
     (folder,) = (tmp_path / "runs").iterdir()

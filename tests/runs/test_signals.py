@@ -22,6 +22,12 @@ PHASES = [
 ]
 
 
+def heed() -> None:
+    """Take signals, although whoever started the tests may ignore them: a shell does so for what it puts in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     """Run `sdsiqa` in a process group of its own."""
     variables = {"PYTHONPATH": f"{HELPERS}:{os.environ.get('PYTHONPATH', '')}", "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
@@ -31,6 +37,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         start_new_session=True,
+        preexec_fn=heed,
         env={**os.environ, **variables},
     )
 
@@ -76,7 +83,11 @@ def test_ctrl_c_during_imports_is_one_line() -> None:
         "sys.meta_path.insert(0, Finder())\nfrom sdsiqa.cli import main\nsys.exit(main(['fit', *sys.argv[1:]]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "-c", str(CONFIGS / "train" / "demo.yaml")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, "-c", str(CONFIGS / "train" / "demo.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=heed,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", BEFORE + "\n")
 
