@@ -66,7 +66,7 @@ test-browser: install  ## Open the report's page in Chromium; installs what is m
 	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/reliability.md (minutes)
+test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/runs.md (minutes)
 	$(BIN)/python -m pytest -s tests/system/faults $(ARGS)
 
 test-cluster: install  ## Start a real SLURM (installed if missing, as root), submit, requeue, kill, stop it again (minutes)

@@ -1,10 +1,11 @@
-"""Every name of Python in the documents exists after `import sdsiqa`, and every verb is one."""
+"""Every name, verb, link and path in the documents exists."""
 
 import ast
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 TEXT = "\n".join(file.read_text() for file in DOCUMENTS)
 PATHS = sorted(set(re.findall(r"class_path: (sdsiqa\.[\w.]+)", TEXT)))
 NAMES = sorted(set(re.findall(r"(?<![\w./-])sdsiqa(?:\.[A-Za-z_]\w*)+", TEXT)) - {*PATHS})
+SOURCE = ROOT / "src" / "sdsiqa"
+MARKDOWN = [file for file in ROOT.rglob("*.md") if not {".venv", "node_modules"} & {*file.relative_to(ROOT).parts}]
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 CALLS = sorted(set(re.findall(r"`(sdsiqa\.[\w.]+\([^`]*\))`", TEXT)))
 TRY = """
 import inspect, json, sys
@@ -77,3 +81,52 @@ def test_importing_loads_nothing_heavy() -> None:
     code = "import sys, sdsiqa; print(hasattr(sdsiqa, '_x'), hasattr(sdsiqa, 'nothing'), 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "False"]
+
+
+def anchors(file: Path) -> set[str]:
+    """Give the anchors of a document's headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_link_is_dead(file: Path) -> None:
+    dead = []
+    for link in re.findall(r"\]\(([^()\s]+)\)", re.sub(r"```.*?```", "", file.read_text(), flags=re.DOTALL)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (file.parent / path) if path else file
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
+def test_every_path_of_the_project_exists(file: Path) -> None:
+    """Such as `configs/data/demo.yaml`, in text and in commands; examples of CONTRIBUTING.md are files that it writes."""
+    text = file.read_text()
+    own = set(re.findall(r"^`(\S+)`:$", text, re.MULTILINE))
+    places = r"(?:configs|experiments|results|docs|src|tests|tools|bench)/[\w./-]*\w/?"
+    named = set(re.findall(rf"(?<![\w/.<>$-])({places})", text)) - own
+    made = {"results/bench-gpu.json", "configs/data/garden.yaml"}  # written by a command that the text names
+    assert [name for name in sorted(named - made) if not (ROOT / name).exists() and not (SOURCE / name).exists()] == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    _, *walks = ARCHITECTURE.split("\n## ")
+    named = set(re.findall(r"`((?:\w+/)*\w+(?:\.py|/))`", "".join(walks)))
+    components = {"saliency_branch.py", "fusion_head.py"}  # named after their neighbour, in the same sentence
+    named = named - components | {f"models/components/{name}" for name in components & named}
+    assert {"training/scores.py", "models/components/image_branch.py"} <= named
+    assert [name for name in sorted(named) if not (SOURCE / name).exists()] == []
+
+
+def test_the_tree_of_the_architecture_is_that_of_the_source() -> None:
+    tree, floors, *_ = re.findall(r"```text\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    packages = {file.parent.name for file in SOURCE.glob("*/__init__.py")}
+    files = {file.name for file in SOURCE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert {line.split()[0] for line in tree.splitlines() if not line.startswith(" ")} == {f"{name}/" for name in packages} | files
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    assert floors.splitlines() == layers

@@ -18,6 +18,9 @@ from bench.measure import machine
 from sdsiqa import models
 from sdsiqa.files import write_json
 from sdsiqa.models.base import Method, QualityNetwork
+from sdsiqa.models.components.fusion_head import FusionHead
+from sdsiqa.models.components.image_branch import ImageBranch
+from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.sdsiqa import SDSIQA
 
 SIDE = 224
@@ -33,7 +36,7 @@ class Entry(NamedTuple):
     Args:
         kind: Its class.
         title: Name.
-        status: How far it is the published method.
+        status: Whether the published method is known in full.
         paper: Authors, venue, year.
         differs: What differs from the paper.
     """
@@ -46,7 +49,7 @@ class Entry(NamedTuple):
 
 
 def methods() -> list[type[Method]]:
-    """Find every method of the package, in the order of its class's name."""
+    """Find every method of the package, sorted by class name."""
     for module in pkgutil.iter_modules(models.__path__):
         importlib.import_module(f"{models.__name__}.{module.name}")
     found, left = set[type[Method]](), [Method]
@@ -58,10 +61,10 @@ def methods() -> list[type[Method]]:
 
 
 def entries() -> list[Entry]:
-    """List SDS-IQA and every method that it is compared with, in the order of the alphabet."""
+    """List SDS-IQA and every method that it is compared with, alphabetically."""
     others = [Entry(kind, kind.title, kind.status, kind.paper, kind.differs) for kind in methods()]
     paper = "Shi, Kang, Wang, Xiao and Luo, Journal of Tianjin University (Science and Technology) 58(2), 2025"
-    own = Entry(SDSIQA, "SDS-IQA (reconstruction)", "reconstruction from the abstract", paper, ("See [method.md](method.md).",))
+    own = Entry(SDSIQA, "SDS-IQA (reconstruction)", "reconstruction from the abstract", paper, ("See [sds-iqa.md](sds-iqa.md).",))
     return [own, *sorted(others, key=lambda entry: entry.title.lower())]
 
 
@@ -106,11 +109,16 @@ def weigh(kind: type[QualityNetwork]) -> tuple[QualityNetwork, int]:
 
 
 def _weigh(kind: type[QualityNetwork]) -> tuple[QualityNetwork, int]:
-    network = kind().eval()
+    network = build(kind).eval()
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         network(*pictures(network))
     return network, int(counter.get_total_flops())
+
+
+def build(kind: type[QualityNetwork]) -> QualityNetwork:
+    """Build a network with its defaults; SDS-IQA of its three parts with theirs."""
+    return SDSIQA(ImageBranch(), SaliencyBranch(), FusionHead()) if kind is SDSIQA else kind()
 
 
 def pictures(network: QualityNetwork) -> list[Tensor]:
@@ -128,7 +136,7 @@ def images_per_second(kind: type[QualityNetwork], seconds: float, clock: Callabl
         clock: What time it is.
     """
     torch.manual_seed(0)
-    network = kind().eval()
+    network = build(kind).eval()
     inputs = pictures(network)
     network(*inputs)
     count, start = 0, clock()
@@ -150,18 +158,18 @@ def document(rows: Sequence[Sequence[str]], sources: Sequence[Entry], where: str
         f"<!-- made by `{COMMAND}` (make methods): change the classes, not this file -->",
         "# Methods",
         "",
-        "SDS-IQA and what it is compared with. Each is trained, tested and reported by the same commands, on the same splits:",
+        "SDS-IQA and the methods that it is compared with. Each is trained, tested and reported by the same commands, on the same splits:",
         "`sdsiqa fit -c configs/train/livec.yaml --model configs/model/<name>.yaml --run.method <name>`.",
         "",
-        "*Published facts*: architecture, losses and stages are published, and written anew from them. *Family reconstruction*:",
-        "only an abstract is known, or no paper of the name at all; what is here does what is described there, and is ours.",
+        "*Published facts*: architecture, losses and stages are published, and reimplemented from that. *Family reconstruction*:",
+        "only an abstract is known, or no paper of that name; the network here follows the description and is ours.",
         "TwoStreamIQA and QualityMapNet stand where the paper's tables say TSIG and DQM-IQA, which we could not identify.",
         "",
         "| " + " | ".join(HEADS) + " |",
         "| --- | --- | ---: | ---: | ---: | --- | --- |",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows),
         "",
-        f"Parameters and operations with the body that is the default, for one picture of {SIDE}×{SIDE}; a multiplication and a",
+        f"Parameters and operations with the default backbone, for one picture of {SIDE}×{SIDE}; a multiplication and a",
         f"sum are two operations, as torch counts convolutions and products of matrices. Images a second: {where}.",
         "",
         "## Papers",
@@ -175,7 +183,7 @@ def main(words: list[str] | None = None) -> None:
     """Write the table.
 
     Args:
-        words: Command line; none takes the process's own.
+        words: Words of the command line; `None`: use `sys.argv`.
     """
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--measure", type=float, default=0.0, metavar="SECONDS", help="time each method for so long, too")

@@ -31,7 +31,7 @@ class SDSIQA(QualityNetwork):
 
     Shi, Kang, Wang, Xiao and Luo, Journal of Tianjin University (Science and Technology) 58(2), 2025, 189-198. The paper
     states: two branches over several levels; spatial attention in the saliency branch, whose weights strengthen the image
-    branch; gated attention between channels in the fusion. The rest is our choice: see `docs/method.md`.
+    branch; gated attention between channels in the fusion. The rest is our choice: see `docs/sds-iqa.md`.
 
     Args:
         image_branch: Features of the image; `None` leaves the saliency branch alone.
@@ -108,7 +108,7 @@ class SDSIQA(QualityNetwork):
         return list(dict.fromkeys(parts))
 
     def start_at(self, quality: float) -> None:
-        """Set the last bias, as in `docs/method.md`."""
+        """Set the last bias, as in `docs/sds-iqa.md`."""
         self.fusion.head.start_at(quality)
 
     @property

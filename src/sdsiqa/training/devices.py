@@ -75,14 +75,14 @@ def spread(config: Any) -> None:
         config.devices, config.num_nodes = processes.per_node, processes.nodes
     if config.strategy == "auto" and _world(config) > 1:
         # gradients live in the buckets that are sent, which saves a copy of them; 25 MB a bucket, torch's default, is
-        # four messages for a pair of ResNet-50, of which three hide behind the backward pass (docs/scaling.md)
+        # four messages for a pair of ResNet-50, of which three hide behind the backward pass (docs/cluster.md)
         config.strategy = DDPStrategy(gradient_as_bucket_view=True, timeout=PATIENCE)
     config.plugins = [*_as_list(config.plugins)]
     if config.sync_batchnorm:
         config.sync_batchnorm = False  # Lightning takes either its own or a plugin
         config.plugins.append(TimmSyncBatchNorm())
     if "SLURM_NTASKS" in os.environ and "TORCHELASTIC_RUN_ID" not in os.environ and SLURMEnvironment.detect():
-        # Lightning would save and requeue from inside a signal handler, in the middle of a step (docs/reliability.md)
+        # Lightning would save and requeue from inside a signal handler, in the middle of a step (docs/runs.md)
         config.plugins.append(SLURMEnvironment(auto_requeue=False))
 
 

@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def survived() -> Iterator[Survivals]:
-    """Collects a row per fault; with RECORD=1 they become the table of docs/reliability.md."""
+    """Collects a row per fault; with RECORD=1 they become the table of docs/runs.md."""
     rows = Survivals()
     yield rows
     print("\n" + rows.table())
     if os.environ.get("RECORD") == "1":
         (ROOT / "results" / "faults.json").write_text(json.dumps(rows.rows, indent=1, ensure_ascii=False) + "\n")
-        rows.into(ROOT / "docs" / "reliability.md")
+        rows.into(ROOT / "docs" / "runs.md")
 
 
 @pytest.fixture(scope="session")
