@@ -154,7 +154,7 @@ def test_an_unknown_name_gets_the_nearest_known_one() -> None:
     assert by_name("livec") is BENCHMARKS["livec"]
     with pytest.raises(BenchmarkNotFoundError, match=r"no benchmark is called 'LIVE-C'; did you mean 'livec'\?"):
         by_name("LIVE-C")
-    with pytest.raises(BenchmarkNotFoundError, match="called 'xyzzy'; there are live, csiq"):
+    with pytest.raises(BenchmarkNotFoundError, match="called 'xyzzy'; there are bid, csiq"):
         by_name("xyzzy")
 
 

@@ -1,25 +1,17 @@
-"""Benchmarks: what their authors ship, read into one checked table. Here is the one list of them."""
+"""Benchmarks: what their authors ship, read into one checked table. The folder is the list: a file per benchmark."""
 
 from difflib import get_close_matches
+from importlib import import_module
+from inspect import Parameter, signature
+from pkgutil import iter_modules
+from typing import Any
 
+from sdsiqa import public_class
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.benchmarks.bid import BID
-from sdsiqa.benchmarks.csiq import CSIQ
-from sdsiqa.benchmarks.demo import Demo
-from sdsiqa.benchmarks.distorted import Distorted
-from sdsiqa.benchmarks.flive import FLIVE
-from sdsiqa.benchmarks.kadid10k import KADID10k
-from sdsiqa.benchmarks.koniq10k import KonIQ10k
-from sdsiqa.benchmarks.live import LIVE
-from sdsiqa.benchmarks.livec import LIVEC
-from sdsiqa.benchmarks.spaq import SPAQ
-from sdsiqa.benchmarks.tid2013 import TID2013
 from sdsiqa.errors import BenchmarkNotFoundError
 
-BENCHMARKS: dict[str, type[Benchmark]] = {
-    kind.name: kind for kind in (LIVE, CSIQ, TID2013, KADID10k, LIVEC, KonIQ10k, SPAQ, FLIVE, BID, Demo)
-}
-"""Benchmarks by name. `Distorted` is none of them: what it is depends on a folder of photographs."""
+BENCHMARKS: dict[str, type[Benchmark]] = {}
+"""Benchmarks by name: those that a folder of files defines. `Distorted` is not one: it needs photographs too."""
 
 
 def by_name(name: str) -> type[Benchmark]:
@@ -38,22 +30,22 @@ def by_name(name: str) -> type[Benchmark]:
     raise BenchmarkNotFoundError(f"no benchmark is called {name!r}; {hint}there are {', '.join(BENCHMARKS)}")
 
 
+def __getattr__(name: str) -> Any:
+    """Find a class by its name, in whichever file it is."""
+    return public_class(__name__, name)
+
+
+def _needs_only_a_folder(kind: type[Benchmark]) -> bool:
+    """Say whether `kind(root)` is complete."""
+    return [p.name for p in signature(kind).parameters.values() if p.default is Parameter.empty] == ["root"]
+
+
+for _entry in iter_modules(__path__):
+    for _kind in vars(import_module(f"{__name__}.{_entry.name}")).values():
+        # a benchmark's file has its name, so a class that is only imported there is not taken twice
+        if isinstance(_kind, type) and issubclass(_kind, Benchmark) and getattr(_kind, "name", None) == _entry.name:
+            BENCHMARKS |= {_entry.name: _kind} if _needs_only_a_folder(_kind) else {}
+
 from sdsiqa.benchmarks.published_splits import read_published_split  # noqa: E402 - it needs the list above
 
-__all__ = [
-    "BENCHMARKS",
-    "BID",
-    "CSIQ",
-    "FLIVE",
-    "LIVE",
-    "LIVEC",
-    "SPAQ",
-    "TID2013",
-    "Benchmark",
-    "Demo",
-    "Distorted",
-    "KADID10k",
-    "KonIQ10k",
-    "by_name",
-    "read_published_split",
-]
+__all__ = ["BENCHMARKS", "Benchmark", "by_name", "read_published_split"]

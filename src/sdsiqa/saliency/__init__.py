@@ -1,25 +1,19 @@
-"""Where people look: providers of one map per whole image. Importing them imports no torch and opens no model."""
+"""Saliency sources: one map per whole image, one source a file. Importing them imports no torch and opens no model."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from sdsiqa import public_class
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
-from sdsiqa.saliency.cache import CachedMaps
-from sdsiqa.saliency.controls import CentrePrior, Random, Uniform
-from sdsiqa.saliency.dino import Dino
-from sdsiqa.saliency.onnx import Onnx
-from sdsiqa.saliency.sdsp import SDSP
-from sdsiqa.saliency.spectral_residual import SpectralResidual
-from sdsiqa.saliency.stored import Shuffled, Stored
 
-__all__ = [
-    "SDSP",
-    "CachedMaps",
-    "CentrePrior",
-    "Dino",
-    "Onnx",
-    "Random",
-    "SaliencyProvider",
-    "Shuffled",
-    "SpectralResidual",
-    "Stored",
-    "Uniform",
-    "to_uint8",
-]
+__all__ = ["SaliencyProvider", "to_uint8"]
+
+
+def __getattr__(name: str) -> Any:
+    """Find a class by its name, in whichever file it is."""
+    return public_class(__name__, name)
+
+
+for _entry in iter_modules(__path__):  # the folder is the list: help and messages know every source
+    import_module(f"{__name__}.{_entry.name}")
