@@ -158,7 +158,7 @@ def document(rows: Sequence[Sequence[str]], sources: Sequence[Entry], where: str
         f"<!-- made by `{COMMAND}` (make methods): change the classes, not this file -->",
         "# Methods",
         "",
-        "SDS-IQA and the methods that it is compared with. Each is trained, tested and reported by the same commands, on the same splits:",
+        "SDS-IQA and the methods that it is compared with. All are trained, tested and reported by the same commands and splits:",
         "`sdsiqa fit -c configs/train/livec.yaml --model configs/model/<name>.yaml --run.method <name>`.",
         "",
         "*Published facts*: architecture, losses and stages are published, and reimplemented from that. *Family reconstruction*:",
