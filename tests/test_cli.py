@@ -128,7 +128,7 @@ def test_a_wrong_value_is_told_in_one_line(
         ("report runs --forma latex", "sdsiqa report: there is no '--forma'; did you mean '--format'?"),
         ("report runs --format pdf", "sdsiqa report: --format: invalid choice: 'pdf'"),
         ("grid x.yaml --dry", "sdsiqa grid: there is no '--dry'"),
-        ("saliency --out maps", "sdsiqa saliency: the following arguments are required: --root"),
+        ("saliency --out maps", "sdsiqa saliency: the following arguments are required: folder"),
         ("sync", "sdsiqa sync: the following arguments are required: RUN"),
         ("verify x --zzz", "sdsiqa verify: there is no '--zzz'; `sdsiqa verify --help` lists what there is"),
         ("submit x.yaml --gpu 2", "sdsiqa submit: there is no '--gpu'; did you mean '--gpus'?"),

@@ -98,7 +98,7 @@ def test_check_data_takes_own_classes_and_data_files(place: Path, more: list[str
 
 @pytest.mark.parametrize("provider", ["mypics.Left", "data.yaml"])
 def test_saliency_takes_own_classes_and_data_files(place: Path, provider: str) -> None:
-    done = run_installed(place, "saliency", "--root", "pics", "--out", "maps", "--provider", provider)
+    done = run_installed(place, "saliency", "pics", "--out", "maps", "--provider", provider)
     assert done.returncode == 0, done.stderr
     assert f"10 maps of Left(share={0.25 if provider == 'data.yaml' else 0.5})" in done.stdout
 

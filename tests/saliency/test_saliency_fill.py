@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sdsiqa.cli import main as command
 from sdsiqa.errors import ImageError, RunMismatchError
 from sdsiqa.images import read_image, write_image
-from sdsiqa.saliency import SDSP, Random, SpectralResidual, Stored, Uniform
-from sdsiqa.saliency.choice import provider_from_words
+from sdsiqa.saliency import SDSP, Random, Stored, Uniform
 from sdsiqa.saliency.fill import fill, main
 
 NAMES = ["a/deep/one.png", "a/two.bmp", "three.jpg", "four.v2.PNG"]
@@ -45,11 +45,11 @@ FILLED = {"a/deep/one.png", "a/two.png", "three.png", "four.v2.png", "settings.j
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_stored_reads_back_what_the_provider_gave(root: Path, tmp_path: Path, jobs: int) -> None:
-    words = ["--root", str(root), "--out", str(tmp_path / "maps"), "--jobs", str(jobs)]
+    words = [str(root), "--jobs", str(jobs), "--out", ""]
     for provider in (SDSP("vsi"), Random(3)):
         out = tmp_path / type(provider).__name__
-        words[3] = str(out)
-        settings = [f"--set={key}={value}" for key, value in provider.settings().items()]
+        words[-1] = str(out)
+        settings = [f"--provider.{key}={value}" for key, value in provider.settings().items()]
         assert main([*words, "--provider", type(provider).__name__.lower(), *settings]) == 0
         assert maps_in(out) == FILLED
         for name in NAMES:
@@ -79,7 +79,7 @@ def test_broken_images_are_listed_and_the_rest_is_done(
     (root / "a" / "broken.jpg").write_text("no picture")
     (root / "cut.png").write_bytes((root / "a/deep/one.png").read_bytes()[:-200])
     write_image(root / "three.png", photograph())  # would share the map of three.jpg
-    words = ["--root", str(root), "--out", str(tmp_path / "maps"), "--jobs", str(jobs)]
+    words = [str(root), "--out", str(tmp_path / "maps"), "--jobs", str(jobs)]
     assert main(words) == 1
     assert maps_in(tmp_path / "maps") == FILLED - {"three.png"}
     captured = capsys.readouterr()
@@ -128,10 +128,11 @@ def test_maps_never_lie_among_the_images(root: Path) -> None:
 
 def test_some_images_only(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "maps"
-    assert main([str(root / "a"), str(root / "three.jpg"), "--root", str(root), "--out", str(out)]) == 0
-    assert maps_in(out) == {"a/deep/one.png", "a/two.png", "three.png", "settings.json"}
-    with pytest.raises(ImageError, match="not below"):
-        main([str(tmp_path), "--root", str(root), "--out", str(out)])
+    assert main([str(root), "--only", "a/*o", "--out", str(out)]) == 0
+    assert maps_in(out) == {"a/deep/one.png", "a/two.png", "settings.json"}
+    with pytest.raises(ImageError, match="holds no image with 'zebra' in its path"):
+        main([str(root), "--only", "zebra", "--out", str(tmp_path / "none")])
+    assert not (tmp_path / "none").exists()
 
 
 def test_empty_and_missing_roots_are_named(tmp_path: Path) -> None:
@@ -144,41 +145,71 @@ def test_empty_and_missing_roots_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "message"),
+    ("words", "message"),
     [
-        ("sdps", [], "choose one of centreprior, "),
-        ("sdsp", ["preset=best"], "expected icip2013 | vsi"),
-        ("sdsp", ["rho=1"], "takes preset=icip2013"),
-        ("uniform", ["rho=1"], "takes no settings"),
-        ("random", ["seed=x"], "expected int"),
-        ("onnx", [], "needs --set path"),
+        ("sdps", "there is no provider 'sdps'; did you mean 'SDSP'? choose one of "),
+        ("SDSP --provider.preset best", "provider.preset is 'best'; expected one of icip2013, vsi"),
+        ("sdsp --provider.prest vsi", "there is no 'provider.prest'; did you mean 'provider.preset'?"),
+        ("uniform --provider.rho 1", "there is no 'provider.rho'"),
+        ("random --provider.seed x", "provider.seed is 'x'; expected a whole number"),
+        ("onnx", "provider: the following arguments are required: path"),
+        ("centreprior --provider.rho -1", "--provider: got rho=-1.0; give a standard deviation above 0"),
+        ("sdsiqa.saliency.Nope", "there is no 'Nope' in sdsiqa.saliency"),
+        ("nowhere.yaml", "nowhere.yaml does not exist; give a data file"),
+        ("sdsp --provder.preset vsi", "there is no '--provder.preset'"),
+        ("sdsp --jobs 0", "--jobs: '0' is not possible; expected a whole number, at least 1"),
+        ("sdsp --out {file}", "--out: {file} is a file; expected a folder"),
     ],
 )
-def test_wrong_words_are_answered_with_the_right_ones(
-    name: str, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+def test_what_is_wrong_with_a_provider_is_told_in_one_line_before_anything_is_made(
+    words: str, message: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(ValueError, match=message.replace("|", r"\|")):
-        provider_from_words(name, words)
-    with pytest.raises(SystemExit):
-        main(["--root", ".", "--out", "x", "--provider", name, *(f"--set={word}" for word in words)])
-    assert message in capsys.readouterr().err
+    file = tmp_path / "file"
+    file.touch()
+    line = ["saliency", str(root), "--out", str(tmp_path / "maps"), "--provider", *words.format(file=file).split()]
+    try:
+        status = command(line)
+    except SystemExit as stop:
+        status = stop.code  # type: ignore[assignment]
+    assert status == 2
+    error = capsys.readouterr().err
+    assert error.startswith("sdsiqa saliency: ")
+    assert message.format(file=file) in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "maps").exists()
 
 
-def test_words_become_what_the_constructor_asks_for() -> None:
-    assert provider_from_words("Spectral-Residual", ["sigma=8", "width=32"]).settings() == {"width": 32, "sigma": 8.0}
-    assert isinstance(provider_from_words("spectral_residual", []), SpectralResidual)
-    dino = provider_from_words("dino", ["weights=a/b.safetensors", "long_side=64"])
-    assert dino.settings()["weights"] == Path("a/b.safetensors")
-    assert provider_from_words("dino", ["weights=none", "pretrained=timm"]).settings()["pretrained"] == "timm"
+@pytest.mark.parametrize(
+    ("words", "made"),
+    [
+        ("Spectral-Residual --provider.sigma=8 --provider.width 32", "SpectralResidual(width=32, sigma=8.0)"),
+        ("sdsiqa.saliency.spectral_residual.SpectralResidual", "SpectralResidual(width=64, sigma=2.5)"),
+        ("spectral_residual --provider.width 32", "SpectralResidual(width=32, sigma=2.5)"),
+        ("data.yaml", "Random(seed=7)"),
+        ("data.yaml --provider.seed 8", "Random(seed=8)"),
+    ],
+)
+def test_a_provider_is_named_shortly_by_path_or_by_data_file(
+    words: str, made: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data.yaml").write_text("saliency: {class_path: sdsiqa.saliency.Random, init_args: {seed: 7}}")
+    assert main([str(root), "--out", "maps", "--provider", *words.split()]) == 0
+    assert f"4 maps of {made}" in capsys.readouterr().out
 
 
 def test_help_answers_what_providers_and_settings_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = capsys.readouterr().out
-    for word in ("sdsp preset=icip2013", "dino name=", "onnx path=...", "rho: Standard deviation", "--jobs", "Stored"):
+    for word in ("SDSP", "CentrePrior", "Onnx", "--jobs", "--provider.help", "Stored"):
         assert word in text
-    assert "cachedmaps" not in text
+    assert "CachedMaps" not in text
+    for name, words in {"centreprior": ["--provider.rho", "Standard deviation"], "Onnx": ["--provider.path", "required"]}.items():
+        with pytest.raises(SystemExit, match="0"):
+            main(["--provider.help", name])
+        text = capsys.readouterr().out
+        assert all(word in text for word in words)
 
 
 def running(session: int) -> list[int]:
@@ -200,7 +231,7 @@ def test_a_killed_fill_leaves_whole_maps_and_no_workers_and_goes_on(tmp_path: Pa
     root, out = tmp_path / "images", tmp_path / "maps"
     for i in range(60):
         write_image(root / f"{i:02d}.bmp", photograph(300, 400, seed=i))
-    command = [sys.executable, "-m", "sdsiqa", "saliency", "--root", str(root), "--out", str(out), "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "sdsiqa", "saliency", str(root), "--out", str(out), "--jobs", str(jobs)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

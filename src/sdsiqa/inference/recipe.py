@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from argparse import ArgumentError
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from jsonargparse import ArgumentParser
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.errors import CheckpointError
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency.base import SaliencyProvider
 
 VERSION = 1
@@ -117,8 +119,15 @@ def _build(base: type, config: Mapping[str, Any], trusted: Sequence[str]) -> Any
                 f"{package!r}, load with trusted=[{package!r}]"
             )
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_subclass_arguments(base, "part", required=True)
-    return parser.instantiate_classes(parser.parse_object({"part": dict(config)})).part
+    part = base.__name__
+    parser.add_subclass_arguments(base, part, required=True)
+    try:
+        return parser.instantiate_classes(parser.parse_object({part: dict(config)}))[part]
+    except ArgumentError as error:
+        raise CheckpointError(
+            f"the checkpoint's network or saliency is none of this sdsiqa ({one_line(str(error), lambda name: None)}); use the "
+            "sdsiqa that made it (its run.json says which), or train again"
+        ) from error
 
 
 def _class_paths(value: Any) -> list[str]:

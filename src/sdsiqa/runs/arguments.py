@@ -3,27 +3,21 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 
-class Arguments(argparse.ArgumentParser):
-    """Says what is wrong alone, without the usage before it.
+class OneLine(argparse.ArgumentParser):
+    """Says what is wrong alone, without the usage before it; and adds what several verbs take."""
 
-    Args:
-        options: As of `argparse.ArgumentParser`.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
-
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Exit with status 2.
 
         Args:
             message: What is wrong.
+            ex: What raised it.
         """
         unknown = message.partition("unrecognized arguments: ")[2].split()
         if unknown:
@@ -59,23 +53,39 @@ class Arguments(argparse.ArgumentParser):
         self.add_argument("--jobs", type=at_least(1), default=default, metavar="N", help=what + told)
 
 
-def at_least(lowest: int) -> Callable[[str], int]:
-    """Make a type of argument: whole numbers from one on.
+class Arguments(OneLine):
+    """A parser that takes no abbreviations.
+
+    Args:
+        options: As of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+
+
+@dataclass(frozen=True)
+class at_least:  # noqa: N801 - used as the name of a type, like `int`
+    """Type of an argument: whole numbers from one on.
 
     Args:
         lowest: The smallest.
     """
 
-    def read(word: str) -> int:
-        try:
-            number = int(word)
-        except ValueError:
-            number = lowest - 1
-        if number < lowest:
-            raise argparse.ArgumentTypeError(f"{word!r} is not possible; expected a whole number, at least {lowest}")
-        return number
+    lowest: int
 
-    return read
+    def __call__(self, word: str | int) -> int:
+        """Read a number.
+
+        Args:
+            word: As given; jsonargparse also asks of the number itself.
+
+        Raises:
+            ArgumentTypeError: It is no such number.
+        """
+        if not str(word).isdecimal() or int(word) < self.lowest:
+            raise argparse.ArgumentTypeError(f"{word!r} is not possible; expected a whole number, at least {self.lowest}")
+        return int(word)
 
 
 def folder(word: str) -> Path:

@@ -1,6 +1,7 @@
 """`sdsiqa saliency`: a folder of images in, a folder of maps out."""
 
 import argparse
+import inspect
 import json
 import multiprocessing
 import os
@@ -10,16 +11,21 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sdsiqa.errors import ClassNotFoundError, ImageError, MapNotFoundError, RunMismatchError
+from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError, SettingError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import SUFFIXES, read_image, write_image
-from sdsiqa.runs.arguments import Arguments
+from sdsiqa.runs.arguments import folder
+from sdsiqa.runs.class_paths import import_class, part_of_file
 from sdsiqa.runs.progress import Progress
+from sdsiqa.runs.typed_arguments import TypedArguments
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
-from sdsiqa.saliency.choice import describe, provider_from_words
+from sdsiqa.saliency.cache import CachedMaps
 from sdsiqa.saliency.stored import map_stem
 
 SECONDS = 0.03
@@ -27,6 +33,9 @@ SECONDS = 0.03
 
 SETTINGS = "settings.json"
 """File in a folder of maps that says who made them."""
+
+_NAMING = ("--provider", "--provider.help")
+"""Options that are followed by the name of a provider."""
 
 
 def main(args: list[str] | None = None) -> int:
@@ -39,21 +48,19 @@ def main(args: list[str] | None = None) -> int:
         0 if every image has its map, 1 if some have not, 130 if interrupted.
     """
     parser = _parser()
-    options = parser.parse_args(args)
+    given = parser.parse_args(list(_written_out(sys.argv[2:] if args is None else args)))
     try:
-        provider = provider_from_words(options.provider, options.set)
-    except (ClassNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    if options.jobs < 1:
-        parser.error(f"got --jobs {options.jobs}; give at least 1")
+        options = parser.instantiate(given)
+    except ValueError as error:  # what a constructor refuses
+        parser.error(f"--provider: {error}")
     try:
-        return fill(provider, options.root, options.out, options.images, options.jobs)
+        return fill(options.provider, options.folder, options.out, options.only, options.jobs)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
 
 
-def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Path] = (), jobs: int = 1) -> int:
+def fill(provider: SaliencyProvider, root: Path, out: Path, only: str | None = None, jobs: int = 1) -> int:
     """Write the map of every image below a folder, at the same relative path, as grey PNG with 8 bits.
 
     Maps that are there stay: a map is written under its name only when it is complete.
@@ -62,7 +69,7 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Pat
         provider: Computes the maps.
         root: Folder of images.
         out: Folder of maps; made when needed.
-        images: Files and folders below `root`, if not all of it.
+        only: What the path of an image below `root` must contain; `*` and `?` stand for anything.
         jobs: Processes that compute.
 
     Returns:
@@ -73,10 +80,11 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Pat
         RunMismatchError: `out` belongs to another provider, or is mixed up with `root`.
     """
     targets: dict[str, list[str]] = defaultdict(list)
-    for name in _names(root, out, images):
+    for name in _names(root, out, only):
         targets[map_stem(name)].append(name)
     if not targets:
-        raise ImageError(f"{root}: holds no image; looked for {' '.join(sorted(SUFFIXES))}")
+        with_only = f" with {only!r} in its path" if only else ""
+        raise ImageError(f"{root}: holds no image{with_only}; looked for {' '.join(sorted(SUFFIXES))}")
     _claim(out, provider)
     # two images, one map: either would be wrong for the other
     broken = [f"{', '.join(names)}: would share the map {stem}.png; rename" for stem, names in targets.items() if names[1:]]
@@ -91,20 +99,17 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, images: Sequence[Pat
     return 1 if broken else 0
 
 
-def _names(root: Path, out: Path, images: Sequence[Path]) -> Iterator[str]:
+def _names(root: Path, out: Path, only: str | None) -> Iterator[str]:
     """List images by their path below `root`, sorted, without the maps themselves."""
     if not root.is_dir():
-        raise ImageError(f"{root}: no such folder; give the folder of images as --root")
+        raise ImageError(f"{root}: no such folder; give the folder of images")
     top, maps = root.resolve(), out.resolve()
     if top == maps or top.is_relative_to(maps):
         raise RunMismatchError(f"{out}: maps would lie among the images of {root}; give a folder of its own as --out")
-    found: set[Path] = set()
-    for path in [each.resolve() for each in images] or [top]:
-        if not path.is_relative_to(top):
-            raise ImageError(f"{path}: is not below {top}; give files and folders below --root")
-        found |= {path} if not path.is_dir() else {p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES}
-    hidden = (p for p in found if p.name.startswith("._"))  # macOS leaves such files beside real ones
-    yield from sorted(p.relative_to(top).as_posix() for p in found.difference(hidden) if not p.is_relative_to(maps))
+    found = (p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_relative_to(maps))
+    # macOS leaves files that begin with ._ beside real ones
+    names = sorted(p.relative_to(top).as_posix() for p in found if not p.name.startswith("._"))
+    yield from (name for name in names if only is None or fnmatchcase(name, f"*{only}*"))
 
 
 def _claim(out: Path, provider: SaliencyProvider) -> None:
@@ -196,25 +201,63 @@ def _make_in_worker(place: tuple[str, Path]) -> str | None:
     return _work(place)
 
 
-def _parser() -> Arguments:
-    parser = Arguments(
+def _parser() -> TypedArguments:
+    names = ", ".join(kind.__name__ for kind in _providers().values())
+    parser = TypedArguments(
         prog="sdsiqa saliency",
         description="Fill a folder with saliency maps, one grey PNG per image at the same relative path.\n"
         "Started again, the command goes on where it was stopped; broken images are listed at the end.\n\n"
-        "To train on the maps give the benchmark's root as --root, and in the configuration\n"
+        "To train on the maps give the benchmark's folder as FOLDER, and in the configuration\n"
         "  saliency: {class_path: sdsiqa.saliency.Stored, init_args: {root: OUT}}",
-        epilog=f"providers and their settings (--set):\n\n{describe()}\n\n"
-        "example:\n  sdsiqa saliency --root photos --out maps --provider sdsp --set preset=vsi --jobs 4",
+        epilog="example:\n  sdsiqa saliency photos --out maps --provider SDSP --provider.preset vsi --jobs 4",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="files or folders below --root; default: all")
-    parser.add_argument("--root", type=Path, required=True, help="folder of images, searched to the bottom")
-    parser.add_argument("--out", type=Path, required=True, help="folder of maps; made when needed")
-    parser.add_argument(
-        "--provider", default="sdsp", help="one of the list below, the path of a class, or a data file; default: sdsp"
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images, searched to the bottom")
+    parser.add_argument("--out", type=folder, required=True, metavar="FOLDER", help="folder of maps; made when needed")
+    parser.add_argument("--only", metavar="PATTERN", help="only images with this in their path; * and ? stand for anything")
+    parser.add_jobs("processes that compute")
+    parser.add_subclass_arguments(
+        SaliencyProvider,
+        "provider",
+        default={"class_path": "sdsiqa.saliency.SDSP"},
+        metavar="NAME",
+        help=f"{names}; the path of a class; or a data file (default: SDSP). --provider.help NAME lists the settings of one, "
+        "which are given as --provider.SETTING VALUE",
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the provider; may be repeated"
-    )
-    parser.add_argument("--jobs", type=int, default=1, help="processes that compute; default: 1")
+    parser.known = {name for kind in _providers().values() for name in inspect.signature(kind).parameters}
     return parser
+
+
+def _providers() -> dict[str, type[SaliencyProvider]]:
+    """Providers by their names in lower case; without the wrapper of other providers."""
+    kinds: list[Any] = [SaliencyProvider]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return {kind.__name__.lower(): kind for kind in kinds if not inspect.isabstract(kind) and kind is not CachedMaps}
+
+
+def _written_out(words: Sequence[str]) -> Iterator[str]:
+    """Give class paths for short names and data files, as the parser takes them."""
+    before = ""
+    for word in words:
+        option, equals, value = word.partition("=")
+        if equals and option in _NAMING:
+            yield from (option, _class_word(value))
+        else:
+            yield _class_word(word) if before in _NAMING else word
+        before = word
+
+
+def _class_word(word: str) -> str:
+    kinds = _providers()
+    kind: Any = kinds.get(word.lower().replace("-", "").replace("_", ""))
+    if word.endswith((".yaml", ".yml")):
+        return json.dumps(part_of_file(Path(word), "saliency"), default=str)
+    if "." in word:
+        kind = import_class(word, SaliencyProvider)
+    if kind is None:
+        near = get_close_matches(word.lower(), kinds, n=1)
+        hint = f"did you mean {kinds[near[0]].__name__!r}? " if near else ""
+        names = ", ".join(each.__name__ for each in kinds.values())
+        raise SettingError(f"there is no provider {word!r}; {hint}choose one of {names}, or the path of a class")
+    return f"{kind.__module__}.{kind.__qualname__}"

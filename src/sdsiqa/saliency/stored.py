@@ -159,7 +159,7 @@ def read_map(path: Path) -> NDArray[np.floating]:
 def _maps(root: Path) -> dict[str, Path]:
     """List the maps below a folder by stem, sorted; `.png` goes before `.npy`, as in `Stored`."""
     if not root.is_dir():
-        raise MapNotFoundError(f"{root}: no such folder; fill it with `sdsiqa saliency --root IMAGES --out {root}`")
+        raise MapNotFoundError(f"{root}: no such folder; fill it with `sdsiqa saliency IMAGES --out {root}`")
     maps: dict[str, Path] = {}
     for suffix in (".npy", ".png"):
         maps |= {path.relative_to(root).with_suffix("").as_posix(): path for path in root.rglob(f"*{suffix}")}
@@ -170,7 +170,7 @@ def _fingerprint(provider: SaliencyProvider, root: Path, *settings: Any) -> str:
     """Hash class, version, settings and the listing of a folder of maps."""
     files = [(stem, path.suffix, (stat := path.stat()).st_size, stat.st_mtime_ns) for stem, path in _maps(root).items()]
     if not files:
-        raise MapNotFoundError(f"{root}: holds no map; fill it with `sdsiqa saliency --root IMAGES --out {root}`")
+        raise MapNotFoundError(f"{root}: holds no map; fill it with `sdsiqa saliency IMAGES --out {root}`")
     text = json.dumps([type(provider).__name__, provider.version, *settings, files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -178,6 +178,5 @@ def _fingerprint(provider: SaliencyProvider, root: Path, *settings: Any) -> str:
 def _missing(root: Path, name: str) -> MapNotFoundError:
     """Say that an image has no map, and how to make it."""
     return MapNotFoundError(
-        f"{root}: no map {map_stem(name)}.png or .npy for the image {name!r}; "
-        f"make it with `sdsiqa saliency --root IMAGES --out {root}`"
+        f"{root}: no map {map_stem(name)}.png or .npy for the image {name!r}; make it with `sdsiqa saliency IMAGES --out {root}`"
     )

@@ -13,8 +13,9 @@ from sdsiqa.benchmarks import Benchmark
 from sdsiqa.losses import QualityLoss
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Objective
+from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency import SaliencyProvider
-from sdsiqa.training.parser_messages import one_line
+from sdsiqa.training.class_source import group_names
 from sdsiqa.training.pretraining import Pretraining
 from sdsiqa.training.task import QualityTask
 
@@ -44,7 +45,7 @@ class StrictParser(LightningArgumentParser):
         if not self.exit_on_error:  # the parser of a part; the one that holds it says what is wrong
             super().error(message, ex)
         names = sorted(self._names())
-        text = one_line(message, lambda name: next(iter(get_close_matches(name, names, n=1)), None))
+        text = one_line(message, lambda name: next(iter(get_close_matches(name, names, n=1)), None), group_names())
         verb = self.prog.replace(" [options]", "").partition(" ")[2]
         sys.stderr.write(f"{f'sdsiqa {verb}'.strip()}: {text}\n")
         raise SystemExit(2)

@@ -2,10 +2,8 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from difflib import get_close_matches
-
-from sdsiqa.training.class_source import group_names
 
 _KEY = re.compile(r'Parser key "([^"]+)":?\s*(.*)')
 _UNKNOWN = (
@@ -39,15 +37,16 @@ _TYPES = {
 _LONGEST = 400
 
 
-def one_line(message: str, nearest: Callable[[str], str | None]) -> str:
+def one_line(message: str, nearest: Callable[[str], str | None], groups: Container[str] = ()) -> str:
     """Shorten a message.
 
     Args:
         message: What jsonargparse says, with any number of lines.
         nearest: Gives the known name that is most like an unknown one, if any is.
+        groups: Keys whose settings stand beside each other, without `init_args`.
     """
     keys, lines = _place([line for line in message.splitlines() if line.strip()])
-    key = _joined(keys)
+    key = _joined(keys, groups)
     expected: list[str] = []
     said: list[str] = []
     value = None
@@ -65,7 +64,7 @@ def one_line(message: str, nearest: Callable[[str], str | None]) -> str:
         elif stray := _STRAY.search(line):
             return f"{stray[1]!r} belongs to no option; options start with --"
         elif unknown := _unknown(line):
-            return _absent(_joined([*keys, unknown]), nearest)
+            return _absent(_joined([*keys, unknown], groups), nearest)
         elif missing := _MISSING.search(line):
             return f"{key}: there is no {f'{missing[1]}.{missing[2]}'!r}{_in_module(*missing.groups())}"
         else:
@@ -97,11 +96,11 @@ def _place(lines: list[str]) -> tuple[list[str], list[str]]:
         lines = [f"{' ' * (depth + 1)}{found[2]}", *below] if found[2] else below
 
 
-def _joined(keys: list[str]) -> str:
+def _joined(keys: list[str], groups: Container[str]) -> str:
     """Write keys that lie within each other as one; a part of one class only has no `init_args`."""
     words: list[str] = []
     for key in keys:
-        plain = bool(words) and words[-1].rpartition(".")[2] in group_names()
+        plain = bool(words) and words[-1].rpartition(".")[2] in groups
         words += [key] if plain or not words else ["init_args", key]
     return ".".join(words)
 
