@@ -81,7 +81,7 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
                 if cli is None:
                     cli = ResolvingCLI.start(["fit", *words])
                 else:
-                    cli.config = cli.parser.parse_args(["fit", *words])
+                    cli.parse_arguments(cli.parser, ["fit", *words])
             config = cli.to_plain(cli.config["fit"])
             data = json.dumps(config["data"], sort_keys=True)
             if data not in known:

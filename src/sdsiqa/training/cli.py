@@ -24,6 +24,7 @@ from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.session import WandbSettings
 from sdsiqa.training.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, Size, StepSeeds
 from sdsiqa.training.checkpoints import WholeCheckpoints
+from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, processes, spread
 from sdsiqa.training.explain_errors import explained
 from sdsiqa.training.parser import StrictParser
@@ -71,8 +72,9 @@ class QualityCLI(LightningCLI):
         return LightningCLI.subcommands()
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse; Lightning's own version warns whenever another Python function hands over the words."""
-        self.config = parser.parse_args(args)
+        """Parse all files as one; Lightning's own version warns whenever another Python function hands over the words."""
+        verb, *words = sys.argv[1:] if args is None else args
+        self.config = parser.parse_args([verb, *one_config(words)])
 
     def _parse_ckpt_path(self) -> None:
         """Leave checkpoints shut: Lightning would look into them for arguments, and ours hold none."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import torch
 import yaml
 from jsonargparse.typing import Path_fr
 from lightning.pytorch.cli import OptimizerCallable
@@ -38,7 +37,7 @@ class Pretraining:
     Args:
         network: What is trained; it has the parts that the run's network names in `stage_one`.
         objective: What is minimised.
-        optimizer: Steps the weights.
+        optimizer: Steps the weights; `None`: AdamW.
         epochs: Passes over the training part; the validation part chooses among them by the network's own scores.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
         schedule: Course of the learning rate, as in the task.
@@ -57,7 +56,7 @@ class Pretraining:
         self,
         network: Callable[[], QualityNetwork],
         objective: Callable[[], Objective],
-        optimizer: OptimizerCallable = torch.optim.AdamW,
+        optimizer: OptimizerCallable | None = None,
         epochs: int = 8,
         backbone_lr_scale: float = 0.1,
         schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",

@@ -32,7 +32,8 @@ class QualityTask(lightning.LightningModule):
         network: What maps images to scores.
         loss: What is minimised over the scores of crops; each crop has the label of its image.
         objective: What is minimised instead, where scores of crops are not all that training looks at.
-        optimizer: Steps the weights; its learning rate is that of new layers.
+        optimizer: Steps the weights; its learning rate is that of new layers. `None`: AdamW, since arguments of an optimiser that
+            is the default would leak into the one that a configuration names.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
         schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
@@ -51,7 +52,7 @@ class QualityTask(lightning.LightningModule):
         network: QualityNetwork,
         loss: QualityLoss | None = None,
         objective: Objective | None = None,
-        optimizer: OptimizerCallable = torch.optim.AdamW,
+        optimizer: OptimizerCallable | None = None,
         backbone_lr_scale: float = 0.1,
         schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
         warmup: float = 0.05,
@@ -65,7 +66,8 @@ class QualityTask(lightning.LightningModule):
         super().__init__()
         self.network = network
         self.loss, self.objective = L1() if loss is None else loss, objective
-        self.optimizer, self.backbone_lr_scale = optimizer, backbone_lr_scale
+        self.optimizer: OptimizerCallable = torch.optim.AdamW if optimizer is None else optimizer
+        self.backbone_lr_scale = backbone_lr_scale
         self.schedule, self.warmup = schedule, warmup
         self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
         self.pretraining = pretraining
