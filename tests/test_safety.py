@@ -166,19 +166,19 @@ def _write_and_break(part: Path, data: bytes) -> None:
     Path.replace = replace  # type: ignore[method-assign,assignment]
 
 
-def test_a_lock_does_not_outlive_its_holder(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from sdsiqa.runs.lock import Claim\n"
-    code += "Claim(Path(sys.argv[1])).take(); print('held', flush=True); sys.stdin.read()"
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"held\n"
+def test_a_lock_does_not_outlive_its_owner(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from sdsiqa.runs.lock import RunLock\n"
+    code += "RunLock(Path(sys.argv[1])).acquire(); print('held', flush=True); sys.stdin.read()"
+    owner = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"held\n"
     folder = RunFolder(tmp_path)
-    with pytest.raises(SdsiqaError, match=f"pid {holder.pid}"):
-        folder.claim.take()
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    folder.claim.take()
-    folder.claim.give_back()
+    with pytest.raises(SdsiqaError, match=f"pid {owner.pid}"):
+        folder.lock.acquire()
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    folder.lock.acquire()
+    folder.lock.release()
 
 
 def test_a_checkpoint_of_lightning_in_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,6 @@ from sdsiqa.cli import main
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments import grid, plan
 from sdsiqa.experiments.cell import Cell, State
-from sdsiqa.experiments.cell_lock import CellLock
 from sdsiqa.experiments.definition import Experiment
 from sdsiqa.experiments.grid import environments, run_all
 from sdsiqa.experiments.progress import Board
@@ -32,6 +31,7 @@ from sdsiqa.experiments.resolve_config import resolve
 from sdsiqa.experiments.runner import run_cell
 from sdsiqa.files import write_json
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import CELL, RunLock
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -136,11 +136,12 @@ def test_what_failed_is_run_again_only_if_asked(experiment: Path, monkeypatch: p
 
 def test_a_cell_runs_once_and_only_as_planned(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = cells_of(experiment)[0]
-    lock = CellLock(cell.folder)
-    assert lock.holder is None
-    assert lock.acquire()
-    assert not CellLock(cell.folder).acquire()
-    assert CellLock(cell.folder).holder == {"host": os.uname().nodename, "pid": os.getpid()}
+    lock = RunLock(cell.folder, CELL)
+    assert lock.owner is None
+    assert lock.try_acquire()
+    assert not RunLock(cell.folder, CELL).try_acquire()
+    owner = RunLock(cell.folder, CELL).owner or {}
+    assert (owner["host"], owner["pid"]) == (os.uname().nodename, os.getpid())
     assert run_cell(cell, os.environ) is State.RUNNING
     lock.release()
     monkeypatch.setattr("sdsiqa.experiments.runner.code_version", lambda: "another")

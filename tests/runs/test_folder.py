@@ -1,10 +1,11 @@
-"""A run's folder: named by its configuration, claimed by one process, complete by itself."""
+"""A run's folder: named by its configuration, held by one process, complete by itself."""
 
 import json
 import math
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.runs.environment import code_version, surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import CELL, RunLock
 
 
 def config(**changes: Any) -> dict[str, Any]:
@@ -87,12 +89,12 @@ def test_a_folder_from_other_data_is_refused(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_share_a_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    folder.claim.take()
-    code = "import sys, pathlib; from sdsiqa.runs.folder import RunFolder as F; F(pathlib.Path(sys.argv[1])).claim.take()"
+    folder.lock.acquire()
+    code = "import sys, pathlib; from sdsiqa.runs.folder import RunFolder as F; F(pathlib.Path(sys.argv[1])).lock.acquire()"
     second = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert second.returncode == 1
     assert f"is in use by another process (host {platform.node()}, pid {os.getpid()}, since 20" in second.stderr
-    folder.claim.give_back()
+    folder.lock.release()
     third = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert third.returncode == 0, third.stderr
 
@@ -157,3 +159,42 @@ def test_a_class_has_one_name_wherever_its_file_lies() -> None:
     }
     other = {"network": {"class_path": "mine.models.SDSP"}, "loss": "sdsiqa.losses.L1", "words": ["sdsiqa.models.a.B c"]}
     assert short_paths(other) == other
+
+
+OWNER = """
+import os, pathlib, subprocess, sys, time
+from sdsiqa.runs.lock import CELL, RunLock
+locks = [RunLock(pathlib.Path(sys.argv[1])), RunLock(pathlib.Path(sys.argv[1]), CELL)]
+for lock in locks:
+    lock.acquire()
+    lock.acquire()  # a process that has it already keeps it
+    assert not lock.try_acquire()
+worker = os.fork()
+if worker == 0:
+    time.sleep(60)
+    os._exit(0)
+handed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], pass_fds=[locks[1].file])
+print(worker, handed.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_lock_ends_with_its_owner_and_with_those_that_got_its_file_but_not_with_forked_workers(tmp_path: Path) -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    children = [int(word) for word in owner.stdout.readline().split()]
+    owner.stdout.close()
+    own, handed = RunLock(tmp_path), RunLock(tmp_path, CELL)
+    assert {(lock.owner or {})["pid"] for lock in (own, handed)} == {owner.pid}
+    owner.kill()
+    owner.wait()
+    try:
+        assert own.owner is None  # the worker lives
+        assert (handed.owner or {})["pid"] == owner.pid
+        with pytest.raises(RunMismatchError, match=f"is in use by another process .*pid {owner.pid}"):
+            handed.acquire()
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+    handed.acquire(patience=60)
+    handed.release()

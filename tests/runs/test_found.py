@@ -11,7 +11,7 @@ from sdsiqa.cli import main
 from sdsiqa.files import write_bytes
 from sdsiqa.report.read import read_results
 from sdsiqa.runs.folder import RunFolder
-from sdsiqa.runs.lock import Claim
+from sdsiqa.runs.lock import RunLock
 from sdsiqa.tracking.dashboard import survey
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,9 @@ def runs(tmp_path: Path) -> Path:
         make_run(root, split=split)
     stopped = make_run(root, split=2)
     RunFolder(stopped).update(state="started")
-    claim = Claim(root / "live-sdsiqa-full-3-0-00000000")  # stopped before its record was written
-    claim.take()
-    claim.give_back()
+    lock = RunLock(root / "live-sdsiqa-full-3-0-00000000")  # stopped before its record was written
+    lock.acquire()
+    lock.release()
     RunFolder(root / "stage-one" / "net-demo-0-0-00000000").update(state="finished")
     write_bytes(root / "foreign" / "run.json", b"[1, 2]")
     write_bytes(root / "foreign" / "config.yaml", b"- 1")

@@ -191,7 +191,7 @@ def test_who_finds_it_in_work_waits(tmp_path: Path, capsys: pytest.CaptureFixtur
     stage.update(state="started")
     code = (
         "import sys; from pathlib import Path; from sdsiqa.runs.folder import RunFolder\n"
-        "folder = RunFolder(Path(sys.argv[1])); folder.claim.take(); print('taken', flush=True); sys.stdin.readline()\n"
+        "folder = RunFolder(Path(sys.argv[1])); folder.lock.acquire(); print('taken', flush=True); sys.stdin.readline()\n"
         "folder.update(state='finished')"
     )
     pipe = subprocess.PIPE

@@ -70,7 +70,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
     files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert files == {
         *("config.yaml", "run.json", "split.json", "metrics.json", "metrics.csv", "manifest.json"),
-        *(".lock", ".owner.json", ".manifest.lock"),
+        *(".run.lock", ".manifest.lock"),
         *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "scores/livec-test.csv"),
         *(f"figures/{name}-livec-test.{kind}" for name in ("scatter", "panel") for kind in ("png", "pdf")),
     }

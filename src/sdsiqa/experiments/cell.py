@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from sdsiqa.experiments.cell_lock import CellLock
 from sdsiqa.experiments.definition import Variant
 from sdsiqa.files import write_bytes
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import CELL, RunLock
 
 FACTS = ("hash", "split_hash", "data_version", "code_version")
 """What decides the result of a cell: configuration, split, annotation, code."""
@@ -97,7 +97,7 @@ class Cell:
             return State.STALE
         if not self.steps:
             return State.DONE
-        if CellLock(self.folder).holder is not None:
+        if RunLock(self.folder, CELL).owner is not None:
             return State.RUNNING
         if self.failure:
             return State.FAILED

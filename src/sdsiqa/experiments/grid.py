@@ -16,12 +16,12 @@ from rich.console import Console
 from sdsiqa import report
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.cell import Cell, State
-from sdsiqa.experiments.cell_lock import CellLock
 from sdsiqa.experiments.definition import Experiment
 from sdsiqa.experiments.plan import plan
 from sdsiqa.experiments.progress import Board
 from sdsiqa.experiments.runner import run_cell
 from sdsiqa.runs.arguments import Arguments, at_least, folder
+from sdsiqa.runs.lock import CELL, RunLock
 from sdsiqa.runs.signals import STATUS, heeded, note, received
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -212,10 +212,10 @@ def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
 
 def _order(cell: Cell) -> tuple[int, int]:
     """Sort: cells that somebody runs on this machine first, for they use it; those that others run elsewhere last."""
-    holder = CellLock(cell.folder).holder
-    if holder is None:
+    owner = RunLock(cell.folder, CELL).owner
+    if owner is None:
         return 1, cell.variant.index
-    return (0 if holder.get("host") == os.uname().nodename else 2), cell.variant.index
+    return (0 if owner.get("host") == os.uname().nodename else 2), cell.variant.index
 
 
 def _refuse_stale(cells: Sequence[Cell]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.cell import Cell, State
-from sdsiqa.experiments.cell_lock import CellLock
 from sdsiqa.files import now, write_json
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import CELL, RunLock
 from sdsiqa.runs.signals import STATUS
 
 _PATIENCE = 30.0  # seconds that a run has to save itself when it is asked to stop
@@ -37,8 +37,8 @@ def run_cell(cell: Cell, environment: Mapping[str, str], stop: threading.Event |
         raise ExperimentError(f"{cell.name}: {cell.blocked}")
     if cell.facts["code_version"] != code_version():
         raise ExperimentError(f"{cell.name}: the code of sdsiqa has changed since this was planned; start again")
-    lock = CellLock(cell.folder)
-    if not lock.acquire():
+    lock = RunLock(cell.folder, CELL)
+    if not lock.try_acquire():
         return State.RUNNING
     try:
         (cell.folder / "failed.json").unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def run_cell(cell: Cell, environment: Mapping[str, str], stop: threading.Event |
         lock.release()
 
 
-def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: CellLock, stop: threading.Event) -> int | None:
+def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: RunLock, stop: threading.Event) -> int | None:
     """Run one step to its end; give its exit status, or none if it was stopped."""
     words = cell.words(step)
     with cell.log.open("ab") as log:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import to_json
-from sdsiqa.runs.lock import Claim
+from sdsiqa.runs.lock import RunLock
 from sdsiqa.runs.manifest import Manifest
 
 START = -1
@@ -77,7 +77,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.manifest = Manifest(path)
-        self.claim = Claim(path)
+        self.lock = RunLock(path)
 
     @property
     def record(self) -> dict[str, Any]:

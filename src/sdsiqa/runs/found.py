@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.runs.lock import RUN
 
-MARKS = ("run.json", ".owner.json")
-"""Files of which a run's folder has one: the record, and the note of its owner, which is there before the record is."""
+MARKS = ("run.json", RUN)
+"""Files of which a run's folder has one: the record, and its lock, which is there before the record is."""
 
 
 class LeftOut:

@@ -17,7 +17,7 @@ from sdsiqa.runs import signals
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths
 from sdsiqa.runs.folder import RunFolder, RunSettings
-from sdsiqa.runs.lock import Claim, patience
+from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.tracking import artifacts, session
 from sdsiqa.tracking.logger import RunLogger
@@ -215,7 +215,7 @@ class QualityCLI(LightningCLI):
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
-            self.folder.claim.take(patience=patience())
+            self.folder.lock.acquire(patience=patience())
         if self.folder.finished:
             print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
             if _is_first() and self.plain["run"]["test"]:
@@ -270,12 +270,12 @@ def main(args: list[str] | None = None) -> int:
     except BaseException as error:
         session.close(exit_code=1)
         wrong_input = isinstance(error, SdsiqaError) and not isinstance(error, TrainingFaultError | StorageError)
-        Claim.discard_unused(keep_started=not wrong_input)
+        RunLock.discard_unused(keep_started=not wrong_input)
         raise
     else:
         session.close()
     finally:
-        Claim.give_all_back()
+        RunLock.release_all()
         signals.stop_listening()
     return 0
 

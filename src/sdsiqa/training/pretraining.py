@@ -164,7 +164,7 @@ class FirstStage:
                 f"the first stage {self.folder.path} is not finished, and {processes} processes do not run it on their way; run "
                 f"it before, on one device or several: sdsiqa fit -c {file}"
             )
-        self._claim()
+        self._lock()
         try:
             if not self.folder.finished:
                 self._write()
@@ -172,7 +172,7 @@ class FirstStage:
                 fit(["fit", "-c", str(file)])
                 rank_zero_info("first stage finished")
         finally:
-            self.folder.claim.give_back()
+            self.folder.lock.release()
 
     def weights(self, facts: Mapping[str, str]) -> Path | None:
         """Give the file of what it has learnt; none after a mere trial (`fast_dev_run`).
@@ -198,12 +198,12 @@ class FirstStage:
     def _write(self) -> None:
         self.folder.write("config.yaml", yaml.safe_dump(self.config, sort_keys=False, allow_unicode=True).encode())
 
-    def _claim(self) -> None:
-        """Take the folder; wait while somebody else has it."""
+    def _lock(self) -> None:
+        """Take the folder; wait while another process has it."""
         told = False
         while True:
             try:
-                self.folder.claim.take()
+                self.folder.lock.acquire()
             except RunMismatchError as busy:
                 if not told:
                     print(f"waiting for the first stage: {busy}", flush=True)
