@@ -4,7 +4,7 @@ The threads of one step wait for each other at the end of every operation. By de
 quick while each thread has a core of its own, and slow when another process holds the core of the thread that is waited for.
 The same holds for numpy's OpenBLAS, whose pool works inside the threads that fill a cache of saliency maps.
 Each way is timed alone, beside a second process of the same kind, and beside one busy loop per core; all ways in turns, so
-that they meet the same mood of the machine. `sdsiqa` sets the second way of either (`sdsiqa.runs.threads`).
+that they meet the same mood of the machine. `sdsiqa` sets the second way of either (`sdsiqa.runs.process`).
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sdsiqa.runs.threads import POOL, WAITING
+from sdsiqa.runs.process import POOL, WAITING
 
 CORES = len(os.sched_getaffinity(0))
 CLEARED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *WAITING, *POOL)

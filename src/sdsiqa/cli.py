@@ -19,7 +19,7 @@ TOOLS = {
     "sync": ("sdsiqa.tracking.offline", "Upload what was logged offline to Weights & Biases."),
     "prefetch": ("sdsiqa.experiments.prefetch", "Put weights and data in place for machines without internet."),
     "submit": ("sdsiqa.experiments.submit", "Submit a run or an experiment as jobs of a cluster."),
-    "verify": ("sdsiqa.runs.verify", "Compare the files of runs with their checksums."),
+    "verify": ("sdsiqa.runs.manifest", "Compare the files of runs with their checksums."),
     "report": ("sdsiqa.report", "Make tables, figures and a page from the scores of finished runs."),
 }
 
@@ -68,7 +68,7 @@ def _run(words: list[str]) -> int:
     errors = import_module("sdsiqa.errors")
     import_module("sdsiqa.runs.class_paths").include_current_folder()
     try:
-        import_module("sdsiqa.runs.threads").share_cores()
+        import_module("sdsiqa.runs.process").share_cores()
         if name in STAGES:
             signals = import_module("sdsiqa.runs.signals")
             # a signal may come while torch is imported, and that cannot be broken off in its middle
@@ -80,7 +80,7 @@ def _run(words: list[str]) -> int:
                 if not preflight.asks_for_help(rest):
                     preflight.check(rest)  # a typo is told before torch is imported
                 training = import_module("sdsiqa.training.cli")
-                import_module("sdsiqa.runs.quiet").quiet()  # after Lightning's own filters
+                import_module("sdsiqa.runs.process").quiet()  # after Lightning's own filters
                 return int(training.main(words))
             finally:
                 signals.stop_listening()

@@ -1,8 +1,12 @@
-"""Large blocks that are freed stay with the process."""
+"""How a process holds memory and shares cores: freed blocks stay with it, its threads wait asleep."""
 
 import os
 import subprocess
 import sys
+
+import pytest
+
+from sdsiqa.runs.process import POOL, WAITING, share_cores
 
 FAULTS = """
 import resource, sys
@@ -34,3 +38,42 @@ def test_memory_that_is_freed_is_used_again() -> None:
 
 def test_what_the_environment_says_about_memory_holds() -> None:
     assert faults("keep", MALLOC_ARENA_MAX="2")[0] == "False"
+
+
+@pytest.mark.parametrize(("machine", "pool"), [("x86_64", {"OPENBLAS_NUM_THREADS": "1"}), ("aarch64", {})])
+def test_threads_sleep_and_torch_has_the_only_pool(monkeypatch: pytest.MonkeyPatch, machine: str, pool: dict[str, str]) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    environment: dict[str, str] = {}
+    share_cores(environment)
+    assert environment == {"OMP_WAIT_POLICY": "passive", **pool}
+
+
+@pytest.mark.parametrize("name", [*WAITING, *POOL])
+def test_a_users_own_setting_wins(name: str) -> None:
+    environment = {name: "2"}
+    share_cores(environment)
+    assert environment[name] == "2"
+    decided = WAITING if name in WAITING else POOL
+    assert [other for other in decided if other in environment] == [name]
+
+
+def test_the_library_that_torch_loads_reads_it() -> None:
+    # OMP_DISPLAY_ENV lets the library itself say what it has understood, when it is loaded
+    code = (
+        "import os; os.environ['OMP_DISPLAY_ENV'] = 'true'; "
+        "from sdsiqa.runs.process import share_cores; share_cores(); import torch"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True, text=True, check=True, timeout=250,
+    )  # fmt: skip
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+
+
+def test_the_command_sets_it_before_it_imports_anything_heavy() -> None:
+    code = (
+        "import os, sys; os.environ.pop('OMP_WAIT_POLICY', None); from sdsiqa.cli import main; main(['verify', '/nowhere']);"
+        "print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["passive", "False"]

@@ -21,8 +21,8 @@ from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import MissingExtraError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import read_image, write_image
+from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
-from sdsiqa.runs.thread_pool import thread_pool
 
 SIDE = 192
 """Side of every picture in pixels."""

@@ -19,8 +19,8 @@ from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image
+from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
-from sdsiqa.runs.thread_pool import thread_pool
 
 VERSION = 1
 """Raised when pictures or labels change."""

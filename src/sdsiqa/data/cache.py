@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.files import write_bytes
+from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
-from sdsiqa.runs.thread_pool import thread_pool
 
 Planes = tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
 """One picture: RGB `(H, W, 3)` and its map `(H, W)`, or none where no map is wanted."""

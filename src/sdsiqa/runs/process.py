@@ -1,10 +1,53 @@
-"""How the process holds its memory."""
+"""How this process holds its memory, shares cores through its threads, and what of Lightning's lines it shows."""
 
 import ctypes
+import logging
 import os
+import platform
+import warnings
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of <malloc.h>
 _LARGEST = 2**31 - 1
+
+
+WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+"""Variables by which a user has decided how threads wait; the last one is that of Intel's library."""
+
+POOL = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+"""Variables by which a user has decided how many threads numpy's linear algebra has."""
+
+NO_NEWS: Final = (
+    r"The `srun` command is available",  # jobs of a cluster are `sdsiqa submit`'s, which calls it
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",  # by Lightning itself
+    r"Found \d+ module\(s\) in eval mode",  # a frozen body, which the configuration asks for
+    r"Checkpoint directory .* exists and is not empty",  # where a run resumes; its folder is its own
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # each epoch is logged all the same
+    r"Total length of `list` across ranks is zero",  # a run that trains on the validation part has none
+    r"You're using the WeightAveraging callback, but loading a checkpoint outside",  # the checkpoint holds the averaged weights
+    r"You called `self\.log\(.*but have no logger configured",  # W&B is off; metrics.csv has them all
+)
+"""How warnings begin that are not shown."""
+
+NO_LINES: Final = {
+    "lightning.pytorch.utilities.rank_zero": (
+        "Tip: For seamless",
+        "TPU available",
+        "Loading `train_dataloader` to estimate",
+        "`Trainer.fit` stopped: `max_epochs=",
+        "Restoring states from the checkpoint path",  # the run says itself that it resumes, or what it tests
+        "Found current_model_state in the checkpoint",
+        "You're using the WeightAveraging callback, but saving",
+    ),
+    "lightning.fabric.utilities.rank_zero": ("Seed set to",),
+    "lightning.fabric.utilities.seed": ("Seed set to",),
+    # a backbone is part of the network that its weights are of; `sdsiqa.models.components.backbone` checks what is missing
+    "timm.models._builder": ("Unexpected keys (",),
+}
+"""How lines of a logger begin that are not shown."""
 
 
 def keep_freed_memory() -> bool:
@@ -23,3 +66,55 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _LARGEST))
+
+
+def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let threads that wait sleep, and keep one pool of threads in a process: torch's.
+
+    After each operation of a network its threads wait for the slowest one. OpenMP's default is to spin meanwhile: if another
+    process holds a core, a spinning thread holds the other, and the one that all wait for gets neither. And numpy's OpenBLAS
+    has a pool of its own, which spins longer than a saliency map takes, inside threads and workers that use all cores
+    already. `python -m bench.busy` measures both.
+
+    The libraries read the variables when they are loaded, so this comes before numpy and torch are imported.
+
+    Args:
+        environment: Variables of this process; changed in place, but for what a user has set.
+    """
+    if not any(name in environment for name in WAITING):
+        environment["OMP_WAIT_POLICY"] = "passive"
+    # on other processors than these torch itself computes with an OpenBLAS, which reads the variable too
+    if platform.machine() in ("x86_64", "AMD64") and not any(name in environment for name in POOL):
+        environment["OPENBLAS_NUM_THREADS"] = "1"
+
+
+@contextmanager
+def thread_pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
+    """Give a pool; an error or Ctrl-C waits for what is being worked on, and drops what is waiting.
+
+    Args:
+        threads: How many.
+    """
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not any(text in record.getMessage() for text in NO_LINES.get(record.name, ()))
+
+
+def _one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    """Write a warning without the line of code that gave it, which tells a user nothing."""
+    return f"{category.__name__}: {message}\n"
+
+
+def quiet() -> None:
+    """Do not show them from now on. Call it after Lightning is imported, which sets filters of its own."""
+    for message in NO_NEWS:
+        warnings.filterwarnings("ignore", message)
+    warnings.formatwarning = _one_line
+    for name in NO_LINES:
+        logging.getLogger(name).addFilter(_is_news)

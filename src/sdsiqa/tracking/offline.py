@@ -1,9 +1,12 @@
-"""`sdsiqa sync`: upload what was logged offline to Weights & Biases, in order, once."""
+"""What was logged offline to Weights & Biases: how much of a run there is, and `sdsiqa sync`, which uploads it once."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -89,7 +92,7 @@ def _is_synced(part: Path) -> bool:
 
 def _upload(parts: Sequence[Path], entity: str | None) -> None:
     """Let W&B's own command upload logs; it takes those of one run one after the other, in order of time."""
-    tool = shutil.which("wandb", path=str(Path(sys.executable).parent)) or shutil.which("wandb")
+    tool = _command()
     if tool is None:
         raise SdsiqaError("the command `wandb` is not here; install sdsiqa again: it brings it")
     words = [tool, "sync", *(("--entity", entity) if entity else ()), *map(str, parts)]
@@ -102,3 +105,67 @@ def _upload(parts: Sequence[Path], entity: str | None) -> None:
             "`wandb sync` has failed, as it says above; log in first: `wandb login`, or WANDB_API_KEY and, for a server of your "
             "own, WANDB_BASE_URL"
         )
+
+
+def rows_on_disk(folder: Path) -> int:
+    """Count the rows of a run's earlier lives.
+
+    Args:
+        folder: Folder `wandb` of the run.
+
+    Returns:
+        One more than the number of the last row; 0 without any.
+    """
+    last = -1
+    for file in sorted(folder.glob("*run-*/*.wandb")):
+        _end_writers(file)
+        last = max([last, *_row_numbers(file)])
+    return last + 1
+
+
+def _row_numbers(file: Path) -> list[int]:
+    """Read with W&B's own tool; of a file that ends in the middle of a record the whole ones."""
+    tool = _command()
+    if tool is None:
+        return []
+    done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=False)
+    found = []
+    for line in done.stdout.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            break
+        if record.get("type") == "history":
+            found.append(int(record["history"].get("step", {}).get("num", 0)))
+    return found
+
+
+def _end_writers(file: Path, patience: float = 10) -> None:
+    """End the service of a life that was killed: it outlives its process, and may still be writing what it holds back."""
+    deadline = time.monotonic() + patience
+    asked: set[int] = set()
+    while (writers := _writers(file)) and time.monotonic() < deadline:
+        for process in writers - asked:
+            os.kill(process, signal.SIGTERM)
+            asked.add(process)
+        time.sleep(0.1)
+
+
+def _writers(file: Path) -> set[int]:
+    """Processes of W&B's service that have a file open (Linux; elsewhere none are found)."""
+    found = set()
+    wanted = file.resolve()
+    for entry in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if "wandb-core" in (entry.parent / "cmdline").read_text() and any(
+                link.resolve() == wanted for link in entry.iterdir()
+            ):
+                found.add(int(entry.parent.name))
+        except OSError:  # another user's, or gone
+            continue
+    return found
+
+
+def _command() -> str | None:
+    """Find W&B's own command, first beside this interpreter."""
+    return shutil.which("wandb", path=str(Path(sys.executable).parent)) or shutil.which("wandb")

@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from sdsiqa.runs.folder import RunSettings
 from sdsiqa.tracking.log_rows import Course
 from sdsiqa.tracking.logger import RunLogger, first_line
-from sdsiqa.tracking.wandb_record import rows_on_disk
+from sdsiqa.tracking.offline import rows_on_disk
 
 
 @dataclasses.dataclass
