@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-COMPUTE = ("losses", "metrics", "models", "saliency", "training.agreement", "training.solvers")
+COMPUTE = ("losses", "metrics", "models", "saliency", "training.scores", "training.solvers")
 """Packages and modules of the package whose results are sums of floats."""
 
 LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage"})

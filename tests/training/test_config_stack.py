@@ -28,7 +28,7 @@ optimizer: {class_path: torch.optim.SGD, init_args: {lr: 0.5, momentum: 0.5, wei
 backbone_lr_scale: 0.77
 schedule: constant
 warmup: 0.77
-still: 0.77
+frozen_fraction: 0.77
 regression: {class_path: sdsiqa.training.LeastSquares}
 channels_last: true
 compile: true

@@ -1,4 +1,4 @@
-"""Training that looks at more than scores: fields of a sample, parts that stand still, the identity of a run."""
+"""Training that looks at more than scores: fields of a sample, frozen parts, the identity of a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -107,7 +107,7 @@ def test_what_a_benchmark_does_not_know_is_refused(make: Callable[[str], Benchma
         train(make("livec"), QualityTask(Small(), objective=Seen(field)), 1)
 
 
-def test_pretrained_parts_stand_still_for_their_share_of_the_steps(make: Callable[[str], Benchmark]) -> None:
+def test_pretrained_parts_are_frozen_for_their_share_of_the_steps(make: Callable[[str], Benchmark]) -> None:
     network = Small()
     course: list[tuple[Tensor, Tensor, Tensor]] = []
 
@@ -117,7 +117,7 @@ def test_pretrained_parts_stand_still_for_their_share_of_the_steps(make: Callabl
             course.append((conv.weight.detach().clone(), norm.running_mean.clone(), network.head.weight.detach().clone()))
 
     start = network.part[0].weight.detach().clone()  # type: ignore[union-attr]
-    task = QualityTask(network, still=0.5, optimizer=lambda groups: torch.optim.SGD(groups, 0.1, 0.9), warmup=0.0)  # type: ignore[arg-type,return-value]
+    task = QualityTask(network, frozen_fraction=0.5, optimizer=lambda groups: torch.optim.SGD(groups, 0.1, 0.9), warmup=0.0)  # type: ignore[arg-type,return-value]
     train(make("livec"), task, 6, Watch())
     for step, (weight, statistics, head) in enumerate(course):
         assert torch.equal(weight, start) == (step < 3), step

@@ -62,8 +62,8 @@ def test_a_stopped_run_goes_on_at_the_exact_step(tmp_path: Path, capsys: pytest.
 
 def test_a_stopped_run_remembers_that_its_start_is_the_best(tmp_path: Path) -> None:
     more = ("-c", str(tmp_path / "ridge.yaml"), "--model.optimizer.init_args.lr", "0")
-    ridge = "ridge_start: {penalties: [1, 100]}, network: {init_args: {linear_path: true}}"
-    (tmp_path / "ridge.yaml").write_text(f"model: {{init_args: {{{ridge}}}}}\n")
+    ridge = "ridge_start: {penalties: [1, 100]}, network: {init_args: {fusion: {linear_path: true}}}"
+    (tmp_path / "ridge.yaml").write_text(f"model: {{{ridge}}}\n")
     forget = "{class_path: signals.Forget}"
     whole = fit(tmp_path, *settings(tmp_path, forget), *more, "--run.name", "whole", benchmark="demo", epochs=EPOCHS)
     broken = words(

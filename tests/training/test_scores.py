@@ -10,7 +10,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from sdsiqa import metrics
-from sdsiqa.training.agreement import Agreement, Scores
+from sdsiqa.runs.scores import Scores
+from sdsiqa.training.scores import Agreement
 
 IMAGES = 22  # 22 = 7 · 3 + 1: padded to 24 on three processes, already even on two
 ODD = 21  # padded to 22 on two

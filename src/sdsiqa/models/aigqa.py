@@ -150,7 +150,7 @@ class AIGQA(Method):
     """Active inference of Ma, Wu, Li, Dong, Xie and others, TIP 2021; a family reconstruction after its abstract.
 
     ```text
-    p = clip(generator(x))                                  what the image was like, from the first stage; it stands still
+    p = clip(generator(x))                                  what the image was like, from the first stage; it is frozen
     v_x, v_p, v_r = GAP trunk_x(x), GAP trunk_p(p), GAP trunk_r(|x − p|)     content, primary content, distortion
     v_s = GAP conv³(SSIM(x, p) at a quarter of the size)                      degradation of content by distortion
     q = w₂ᵀ drop(relu(W₁ [v_x; v_p; v_r; v_s]))                                512 units
@@ -208,7 +208,7 @@ class AIGQA(Method):
         self.degradation = nn.Sequential(*layers)
         features = sum(stream.channels[0] for stream in self.streams if isinstance(stream, Backbone))
         self.head = RegressionHead(features + 64, head_dim, dropout)
-        self.train()  # Lightning trains in the modes that it finds, so the generator must stand still from the start
+        self.train()  # Lightning trains in the modes that it finds, so the generator must be frozen from the start
 
     def forward(self, image: Tensor) -> Tensor:
         """Score images.

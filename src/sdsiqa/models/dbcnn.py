@@ -104,7 +104,7 @@ class DBCNN(Method):
     B  = X₁ X₂ᵀ / HW,   b = sqrt(B + 1e-8),   q = wᵀ b / ‖b‖ + c
     ```
 
-    Trained in two steps: `w` and `c` alone (`model.still`), then everything. First stage: `DistortionClassifier`.
+    Trained in two steps: `w` and `c` alone (`model.frozen_fraction`), then everything. First stage: `DistortionClassifier`.
 
     Official code: zwx8981/DBCNN and DBCNN-PyTorch (MIT), not used.
 

@@ -92,9 +92,10 @@ class QualityMapNet(Method):
     q = w₂ᵀ relu(W₁ [mean F; std F])                      128 units
     ```
 
-    The map network stands still for the first share of the steps (`model.still`), then both learn. The family's public member
-    is BPSQM: Pan, Shi, Hou, Ying, Fu and Zhang, Blind Predicting Similar Quality Map for Image Quality Assessment, CVPR 2018. No
-    publication called DQM-IQA is known to us, so this goes by its own name, and numbers printed for DQM-IQA are not its own.
+    The map network is frozen for the first share of the steps (`model.frozen_fraction`), then both learn. The family's public
+    member is BPSQM: Pan, Shi, Hou, Ying, Fu and Zhang, Blind Predicting Similar Quality Map for Image Quality Assessment, CVPR
+    2018. No publication called DQM-IQA is known to us, so this goes by its own name, and numbers printed for DQM-IQA are not
+    its own.
 
     Official code: none is known.
 

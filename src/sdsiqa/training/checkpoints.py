@@ -1,4 +1,4 @@
-"""How Lightning writes and reads checkpoints of a run: whole or not at all, and never as code."""
+"""Checkpoints of a run: which weights are kept, what goes with them, and how files are written and read."""
 
 import errno
 import hashlib
@@ -8,12 +8,99 @@ import uuid
 from pathlib import Path
 from typing import Any, cast
 
+import lightning
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.utilities.seed import isolate_rng
+from torch import Tensor
 
 from sdsiqa.errors import StorageError
 from sdsiqa.inference.checkpoint import read_checkpoint
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.manifest import Manifest
+from sdsiqa.training.scores import data_of
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the weights that the validation part chose (`best.ckpt`) and the newest ones (`last.ckpt`).
+
+    The weights before the first step are validated too and may be chosen: a training that never beats a solved or a
+    pretrained start must not replace it. A start from random weights costs one validation more, and needs no rule of its own.
+
+    Args:
+        folder: The run's.
+        monitor: Metric of the validation part; None keeps only the newest weights.
+    """
+
+    def __init__(self, folder: RunFolder, monitor: str | None = "val/srcc") -> None:
+        self.folder = folder
+        super().__init__(
+            monitor=monitor,
+            mode="max",
+            filename="best",
+            save_top_k=1 if monitor else 0,
+            save_last=True,
+            enable_version_counter=False,
+            auto_insert_metric_name=False,
+        )
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Live in the run's folder, whatever the loggers do; without a validation part keep the newest weights alone."""
+        self.dirpath = str(self.folder.path / "checkpoints")
+        if stage == "fit" and data_of(trainer).fit_on == "train+val":
+            self.monitor, self.save_top_k, self._save_on_train_epoch_end = None, 0, True
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Validate the start; a run that resumes has done so, and its checkpoint remembers the best."""
+        super().on_train_start(trainer, pl_module)
+        if self.monitor is None or trainer.global_step or trainer.ckpt_path is not None or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        _validate_start(trainer)
+        score = trainer.callback_metrics.get(self.monitor)
+        if score is not None and torch.isfinite(score):  # what is undefined is no candidate
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+        # an epoch without a validation must not find the values of the start
+        trainer._logger_connector.reset_metrics()
+
+    def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
+        """Say whether this epoch is kept: of equal ones the later (`docs/protocol.md`)."""
+        if current is None or self.save_top_k == 0:
+            return False
+        if self.best_model_score is None or not self.best_k_models:
+            return True
+        return bool(current >= self.best_model_score.to(current.device))
+
+
+def _validate_start(trainer: lightning.Trainer) -> None:
+    """Run a validation as after an epoch; what it draws and counts leaves training as it would be without it."""
+    connector, loop = trainer._logger_connector, trainer.fit_loop.epoch_loop.val_loop
+    first = connector._first_loop_iter
+    trainer.validating = True
+    with isolate_rng():
+        loop.run()
+    trainer.training = True
+    connector._first_loop_iter = first
+    loop.batch_progress.reset()  # a checkpoint within the first epoch must not look like one within a validation
+
+
+class RecipeKeeper(Callback):
+    """Puts into every checkpoint what it takes to open it: plain values, no objects.
+
+    Args:
+        recipe: Those values.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe.to_json()
+
+    def on_save_checkpoint(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the recipe."""
+        checkpoint["sdsiqa"] = self.recipe
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -22,16 +22,17 @@ from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.tracking import artifacts, session
 from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.session import WandbSettings
-from sdsiqa.training.callbacks import BestCheckpoint, Cost, History, RecipeKeeper, Size, StepSeeds
-from sdsiqa.training.checkpoints import WholeCheckpoints
+from sdsiqa.training.checkpoints import BestCheckpoint, RecipeKeeper, WholeCheckpoints
 from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, processes, spread
 from sdsiqa.training.explain_errors import explained
+from sdsiqa.training.history import Cost, History, Size
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.pretraining import FirstStage, with_data
-from sdsiqa.training.resume import Restart
-from sdsiqa.training.scores import LogAgreement, LogPanel, LogScatter, WriteScores
-from sdsiqa.training.step_sync import Pulse
+from sdsiqa.training.resume import Restart, StepSeeds
+from sdsiqa.training.score_writers import score_writers
+from sdsiqa.training.scores import EpochScores
+from sdsiqa.training.step_sync import StepSync
 from sdsiqa.training.task import QualityTask
 
 # resolves ${...} after all files and the command line, under subcommands too
@@ -111,11 +112,11 @@ class QualityCLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         settings = self.plain["run"]
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
-        recipe, pulse = Recipe.of(self.plain, self.datamodule.benchmark), Pulse()
+        folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
         own = [
-            *(LogAgreement(), WriteScores(), LogScatter(method), LogPanel(method)),
-            *(SameStatistics(), StepSeeds(), pulse, Cost(), History(pulse), RecipeKeeper(recipe)),
-            *(BestCheckpoint(), Restart(pulse, self.plain["run"]["checkpoint_every"])),
+            EpochScores(folder, score_writers(method)),
+            *(SameStatistics(), StepSeeds(), step_sync, Cost(folder), History(folder, step_sync), RecipeKeeper(recipe)),
+            *(BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
         if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0

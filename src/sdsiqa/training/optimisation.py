@@ -1,13 +1,22 @@
-"""Which weights learn at which rate, and which decay."""
+"""How weights learn: which of them at which rate, the schedule of the rate, and an average over steps."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from typing import Literal
 
+import lightning
+import torch
+from lightning.pytorch.callbacks.weight_averaging import WeightAveraging
 from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.attention import SpatialAttention
 from sdsiqa.models.components.gates import ECA, GCT, SE
+
+Schedule = Literal["cosine", "one_cycle", "constant"]
 
 
 @dataclasses.dataclass
@@ -62,3 +71,49 @@ def parameter_groups(
                 continue
             groups[2 * (id(parameter) not in pretrained) + (not decays)].parameters.append(parameter)
     return [group for group in groups if group.parameters]
+
+
+def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule, warmup: float, steps: int) -> LRScheduler:
+    """Give each group of weights the course of its learning rate over all steps.
+
+    Args:
+        optimizer: Its groups have the highest rate of each.
+        schedule: `cosine` falls to 0, `one_cycle` rises and falls, `constant` stays.
+        warmup: Share of the steps in which the rate rises.
+        steps: How many there are.
+    """
+    if schedule == "one_cycle":
+        tops = [group["lr"] for group in optimizer.param_groups]
+        steps = max(steps, 4)  # fewer leave no room for a rise and a fall
+        rise = min(max(warmup, 2 / steps), 1 - 1 / steps)
+        # a schedule that also cycles the momentum would undo what the optimiser was given
+        return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=rise, cycle_momentum=False)
+    return LambdaLR(optimizer, lambda step: _factor(schedule, warmup, step, steps))
+
+
+def _factor(schedule: Schedule, warmup: float, step: int, steps: int) -> float:
+    rising = round(warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    if schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+class EMA(WeightAveraging):
+    """Exponential moving average of the weights, which validation and test see.
+
+    Args:
+        decay: Share of the old average that each step keeps.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        super().__init__(
+            multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
+            use_buffers=False,
+        )
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Let the average begin with the weights before the first step, which were set after `setup` copied them."""
+        if trainer.ckpt_path is None and self._average_model is not None:
+            self._average_model.module.load_state_dict(pl_module.state_dict())

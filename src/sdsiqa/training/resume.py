@@ -1,31 +1,34 @@
-"""Checkpoints within an epoch, and the stop that a signal asks for."""
+"""What makes a run resume exactly: checkpoints within an epoch, a seed for every step, and the stop that a signal asks for."""
 
 from typing import Any
 
 import lightning
-from lightning.pytorch.callbacks import Checkpoint
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from sdsiqa.errors import StoppedError
 from sdsiqa.runs import signals
+from sdsiqa.runs.folder import RunFolder
 from sdsiqa.tracking.logger import RunLogger
-from sdsiqa.training.scores import folder_of
-from sdsiqa.training.step_sync import Pulse
+from sdsiqa.training.scores import data_of
+from sdsiqa.training.step_sync import StepSync
 
 
 class Restart(Checkpoint):
     """Keeps `last.ckpt` fresh, so that a killed run repeats little and a stopped one nothing.
 
-    A checkpoint within an epoch holds the position in the data (`EpochLoader`), the mean loss so far (`Pulse`), the course
-    (`History`), averaged weights, schedule and optimiser. Random states need no keeping: every step is seeded by its
+    A checkpoint within an epoch holds the position in the data (`EpochLoader`), the mean loss so far (`StepSync`), the learning
+    curve (`History`), averaged weights, schedule and optimiser. Random states need no keeping: every step is seeded by its
     number, every crop by its epoch.
 
     Args:
-        pulse: Tells whether a device was asked to stop.
+        folder: The run's.
+        step_sync: Tells whether a device was asked to stop.
         every: Steps between checkpoints within an epoch; 0 keeps those of epochs' ends alone.
     """
 
-    def __init__(self, pulse: Pulse, every: int) -> None:
-        self.pulse, self.every = pulse, every
+    def __init__(self, folder: RunFolder, step_sync: StepSync, every: int) -> None:
+        self.folder, self.step_sync, self.every = folder, step_sync, every
         self._rows = 0
         self._loggers: list[RunLogger] = []
 
@@ -61,12 +64,23 @@ class Restart(Checkpoint):
             # a validation is next, and a checkpoint after it; Lightning would leave it out if it started from here
             return
         due = self.every > 0 and trainer.global_step % self.every == 0
-        asked = list(self.pulse.signals)
+        asked = list(self.step_sync.signals)
         if due or asked:
-            self.pulse.settle(trainer)
-            trainer.save_checkpoint(folder_of(trainer) / "checkpoints" / "last.ckpt", weights_only=False)
+            self.step_sync.settle(trainer)
+            trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt", weights_only=False)
         if asked:
             raise StoppedError(
                 f"stopped after step {trainer.global_step} of epoch {trainer.current_epoch}; the same command resumes",
                 signals.STATUS[asked[0]],
             )
+
+
+class StepSeeds(Callback):
+    """Seeds each step by run seed and step number, so that a resumed run draws what an unbroken one draws."""
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Seed torch on this rank."""
+        seed = data_of(trainer).seed
+        torch.manual_seed(hash((seed, trainer.global_step, trainer.global_rank)) & 0x7FFF_FFFF_FFFF_FFFF)

@@ -1,7 +1,7 @@
-"""One small message between all devices after each step: the mean loss, and whether somebody was asked to stop.
+"""One small message between all devices after each step: the mean loss, and whether a device was asked to stop.
 
-Everything that devices must decide together hangs on it: they stop after the same step, notice a loss that is no number
-at the same step, and keep one course of the loss. It travels over gloo beside the gradients. On a GPU it is one step
+Everything that devices must decide together hangs on it: they stop after the same step, notice a NaN loss at the same
+step, and keep one mean of the loss. It travels over gloo beside the gradients. On a GPU it is one step
 late, so that neither the device nor the other processes are waited for.
 """
 
@@ -22,7 +22,7 @@ from sdsiqa.runs import signals
 
 
 @dataclass
-class _Beat:
+class _Message:
     """A step whose message is on its way.
 
     Args:
@@ -30,25 +30,25 @@ class _Beat:
         loss: Loss on this device, on its way to the CPU.
         images: Rows of the benchmark's table that this device trained on.
         ready: Says when the copy is there; none for a loss that is on the CPU already.
-        message: Sum over devices of loss and signals, once it is sent.
-        sent: Says when that sum is complete.
+        sums: Over devices, of loss and signals, once they are sent.
+        sent: Says when the sums are complete.
     """
 
     step: int
     loss: Tensor
     images: Tensor
     ready: Any = None
-    message: Tensor | None = None
+    sums: Tensor | None = None
     sent: Any = None
 
 
-class Pulse(Callback):
+class StepSync(Callback):
     """Sends the message, keeps the mean loss of the epoch, and raises what all devices must raise together."""
 
     def __init__(self) -> None:
         self.total, self.count = 0.0, 0
         self.signals: list[signal.Signals] = []
-        self._waiting: deque[_Beat] = deque()
+        self._waiting: deque[_Message] = deque()
         self._group: Any = None
         self._lag = 0
         self._told = False
@@ -58,7 +58,7 @@ class Pulse(Callback):
         return {"total": self.total, "count": self.count}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the checkpoint."""
+        """Resume from the checkpoint."""
         self.total, self.count = state_dict["total"], state_dict["count"]
 
     @property
@@ -92,11 +92,11 @@ class Pulse(Callback):
         """Send the message of this step, and read what has arrived."""
         # Lightning has divided the loss for the sum of gradients over several batches
         loss = outputs["loss"].detach() * trainer.accumulate_grad_batches
-        beat = _Beat(trainer.global_step, loss.to("cpu", torch.float64, non_blocking=True), batch["index"])
+        message = _Message(trainer.global_step, loss.to("cpu", torch.float64, non_blocking=True), batch["index"])
         if loss.device.type == "cuda":
-            beat.ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            beat.ready.record()
-        self._waiting.append(beat)
+            message.ready = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            message.ready.record()
+        self._waiting.append(message)
         self._read(trainer, self._lag)
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -121,53 +121,53 @@ class Pulse(Callback):
             trainer: The trainer.
 
         Raises:
-            TrainingFaultError: A loss is no number.
+            TrainingFaultError: A loss is NaN or infinite.
         """
         self._read(trainer, 0)
 
     def _read(self, trainer: lightning.Trainer, lag: int) -> None:
         """Send what has reached the CPU and read what was sent, leaving so many steps for each to arrive."""
-        for beat in list(self._waiting)[: len(self._waiting) - lag]:
-            if beat.message is None:
-                self._send(beat)
+        for message in list(self._waiting)[: len(self._waiting) - lag]:
+            if message.sums is None:
+                self._send(message)
         while len(self._waiting) > 2 * lag:
             self._finish(trainer, self._waiting.popleft())
 
-    def _send(self, beat: _Beat) -> None:
-        if beat.ready is not None:
-            beat.ready.synchronize()
+    def _send(self, message: _Message) -> None:
+        if message.ready is not None:
+            message.ready.synchronize()
         asked = [float(number in signals.received()) for number in signals.STATUS]
-        beat.message = torch.tensor([float(beat.loss), *asked], dtype=torch.float64)
+        message.sums = torch.tensor([float(message.loss), *asked], dtype=torch.float64)
         if self._group is not None:
-            beat.sent = torch.distributed.all_reduce(beat.message, group=self._group, async_op=True)
+            message.sent = torch.distributed.all_reduce(message.sums, group=self._group, async_op=True)
 
-    def _finish(self, trainer: lightning.Trainer, beat: _Beat) -> None:
-        if beat.message is None:
+    def _finish(self, trainer: lightning.Trainer, message: _Message) -> None:
+        if message.sums is None:
             raise AssertionError("a message is read after it was sent")
-        if beat.sent is not None:
-            beat.sent.wait()
-        total, *asked = beat.message.div(trainer.world_size).tolist()
+        if message.sent is not None:
+            message.sent.wait()
+        total, *asked = message.sums.div(trainer.world_size).tolist()
         self.signals = [number for number, share in zip(signals.STATUS, asked, strict=True) if share > 0]
         if not math.isfinite(total):
-            raise TrainingFaultError(self._not_finite(trainer, beat, total))
+            raise TrainingFaultError(self._not_finite(trainer, message, total))
         self.total, self.count = self.total + total, self.count + 1
-        if beat.step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if message.step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             for logger in trainer.loggers:
                 # Lightning counts from 0 in what it logs of a step
-                logger.log_metrics({"train/loss_step": total}, step=beat.step - 1)
+                logger.log_metrics({"train/loss_step": total}, step=message.step - 1)
 
-    def _not_finite(self, trainer: lightning.Trainer, beat: _Beat, total: float) -> str:
-        where = f"step {beat.step} (epoch {trainer.current_epoch})"
-        if math.isfinite(float(beat.loss)):
+    def _not_finite(self, trainer: lightning.Trainer, message: _Message, total: float) -> str:
+        where = f"step {message.step} (epoch {trainer.current_epoch})"
+        if math.isfinite(float(message.loss)):
             return f"the loss of {where} is {total} on another device; its message names the images"
         names = trainer.datamodule.benchmark.table()["image"]  # type: ignore[attr-defined]
-        images = ", ".join(str(names[int(row)]) for row in beat.images.tolist()[:8])
+        images = ", ".join(str(names[int(row)]) for row in message.images.tolist()[:8])
         return (
-            f"the loss of {where} is {float(beat.loss)}; the images of that step on this device: {images}. Look at their files "
-            "and scores with `sdsiqa check-data`, or lower the learning rate. The last checkpoint is from before; the same "
+            f"the loss of {where} is {float(message.loss)}; the images of that step on this device: {images}. Look at their "
+            "files and scores with `sdsiqa check-data`, or lower the learning rate. The last checkpoint is from before; the same "
             "command goes on from it"
         )
 
 
 def _nothing() -> None:
-    """Stands where Lightning would talk to all devices; `Pulse` does."""
+    """Stands where Lightning would talk to all devices; `StepSync` does."""

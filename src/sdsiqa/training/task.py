@@ -1,15 +1,13 @@
 """Training and scoring of one network."""
 
-import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import lightning
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
@@ -18,7 +16,7 @@ from sdsiqa.inference.recipe import Recipe
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
-from sdsiqa.training.optimisation import ParameterGroup, parameter_groups
+from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
 from sdsiqa.training.pretraining import Pretraining
 from sdsiqa.training.solvers.closed_form import ClosedForm
 from sdsiqa.training.solvers.feature_regression import FeatureRegression
@@ -39,7 +37,7 @@ class QualityTask(lightning.LightningModule):
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
         pretraining: A first stage of training, whose weights this one starts from.
-        still: Share of the steps, the first ones, in which parts that start from pretrained weights stand still.
+        frozen_fraction: Share of the steps, the first ones, in which parts that start from pretrained weights are frozen.
         ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
             from a random one.
         regression: Closed-form regression on features of whole images that takes the place of training.
@@ -54,10 +52,10 @@ class QualityTask(lightning.LightningModule):
         objective: Objective | None = None,
         optimizer: OptimizerCallable | None = None,
         backbone_lr_scale: float = 0.1,
-        schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
+        schedule: Schedule = "cosine",
         warmup: float = 0.05,
         pretraining: Pretraining | None = None,
-        still: float = 0.0,
+        frozen_fraction: float = 0.0,
         ridge_start: RidgeStart | None = None,
         regression: FeatureRegression | None = None,
         channels_last: bool = False,
@@ -71,10 +69,10 @@ class QualityTask(lightning.LightningModule):
         self.schedule, self.warmup = schedule, warmup
         self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
         self.pretraining = pretraining
-        self.still, self._stood, self._standing = still, False, list[nn.Parameter]()
+        self.frozen_fraction, self._is_frozen, self._frozen = frozen_fraction, False, list[nn.Parameter]()
         self.channels_last = channels_last
-        if not 0 <= still < 1:
-            raise ValueError(f"still is {still!r}; give a share of the steps, 0 for none and below 1")
+        if not 0 <= frozen_fraction < 1:
+            raise ValueError(f"frozen_fraction is {frozen_fraction!r}; give a share of the steps, 0 for none and below 1")
         if ridge_start is not None and regression is not None:
             raise ValueError("there are both a ridge_start and a regression; set one of them to null")
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
@@ -144,29 +142,29 @@ class QualityTask(lightning.LightningModule):
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """Give the loss of one step."""
         loss = self._compare(batch) if self.objective is None else self.objective(self.network, self._crops(batch))
-        # for the eye; what is kept is the mean over devices, see `Pulse`
+        # for the eye; what is kept is the mean over devices, see `StepSync`
         self.log("train/loss", loss, prog_bar=True, logger=False, batch_size=len(batch["quality"]))
         return cast(Tensor, loss)
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
-        """Let pretrained parts stand still, or learn from now on: a function of the step, so that a restart knows it."""
-        stand = self.still > 0 and self.trainer.global_step < round(self.still * self._steps())
-        if stand == self._stood:
+        """Freeze pretrained parts, or let them learn from now on: a function of the step, so that a restart knows it."""
+        freeze = self.frozen_fraction > 0 and self.trainer.global_step < round(self.frozen_fraction * self._steps())
+        if freeze == self._is_frozen:
             return
         parts = self.network.pretrained_parts()
         for part in parts:
-            part.train(not stand)
-        if stand:
-            self._standing = [p for part in parts for p in part.parameters() if p.requires_grad]
+            part.train(not freeze)
+        if freeze:
+            self._frozen = [p for part in parts for p in part.parameters() if p.requires_grad]
         if self.trainer.world_size == 1:  # several devices have agreed before the first step on what has a gradient
-            for parameter in self._standing:
-                parameter.requires_grad_(not stand)
-        self._stood = stand
+            for parameter in self._frozen:
+                parameter.requires_grad_(not freeze)
+        self._is_frozen = freeze
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Drop the gradients of what stands still: the optimiser passes over a weight that has none."""
-        if self._stood:
-            for parameter in self._standing:
+        """Drop the gradients of frozen weights: the optimiser leaves out a weight that has none."""
+        if self._is_frozen:
+            for parameter in self._frozen:
                 parameter.grad = None
 
     def _compare(self, batch: Sample) -> Tensor:
@@ -212,8 +210,8 @@ class QualityTask(lightning.LightningModule):
             settings["lr"] *= group.lr_scale
             if not group.decay:
                 settings["weight_decay"] = 0.0
-        scheduler = self._scheduler(optimizer, self._steps())
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        rates = scheduler(optimizer, self.schedule, self.warmup, self._steps())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network or version before torch lists all its keys.
@@ -233,20 +231,3 @@ class QualityTask(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""
         checkpoint.pop("hyper_parameters", None)
-
-    def _scheduler(self, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
-        if self.schedule == "one_cycle":
-            tops = [group["lr"] for group in optimizer.param_groups]
-            steps = max(steps, 4)  # fewer leave no room for a rise and a fall
-            rise = min(max(self.warmup, 2 / steps), 1 - 1 / steps)
-            # a schedule that also cycles the momentum would undo what the optimiser was given
-            return OneCycleLR(optimizer, tops, total_steps=steps, pct_start=rise, cycle_momentum=False)
-        return LambdaLR(optimizer, lambda step: self._factor(step, steps))
-
-    def _factor(self, step: int, steps: int) -> float:
-        rising = round(self.warmup * steps)
-        if step < rising:
-            return (step + 1) / rising
-        if self.schedule == "constant":
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))

@@ -13,7 +13,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "hel
 import numpy as np  # noqa: E402 - the path comes first
 
 from sdsiqa.cli import main  # noqa: E402
-from sdsiqa.training.agreement import Agreement, Scores, _joined  # noqa: E402
+from sdsiqa.training.scores import Agreement, Scores, _joined  # noqa: E402
 
 
 def keep_repeats(self: Agreement) -> Scores:
