@@ -38,11 +38,11 @@ def main(args: list[str] | None = None) -> int:
     """Run a verb.
 
     Args:
-        args: Words of the command line; none takes the process's own.
+        args: Words of the command line; `None`: use `sys.argv`.
 
     Returns:
         The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75, 129, 130 or 143 for
-        a run that a signal stopped and that can resume (`sdsiqa.runs.signals`), 141 where whoever reads the output left.
+        a run that a signal stopped and that can resume (`sdsiqa.runs.signals`), 141 if the reader of the output has closed it.
     """
     try:
         status = _run(sys.argv[1:] if args is None else args)

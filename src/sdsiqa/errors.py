@@ -14,7 +14,7 @@ SdsiqaError
 ├── StorageError            (OSError)            which file could not be written, why, and what is still good
 ├── TrainingFaultError      (RuntimeError)       which step failed, of what, and what is still good
 ├── LaunchError             (ValueError)         what of a job's description is wrong, or what SLURM refused
-├── StoppedError                                 a signal asked to stop; the run is saved and goes on with the same command
+├── StoppedError                                 a signal asked to stop; the run is saved, the same command resumes it
 ├── SettingError            (ValueError)         which key of which file and line names nothing, and the nearest name
 ├── ClassDefinitionError    (TypeError)          which attributes of a class are missing or wrong, and an example of each
 ├── ClassNotFoundError      (LookupError)        which class path names nothing, and the nearest name
@@ -92,7 +92,7 @@ class SettingError(SdsiqaError, ValueError):
 
 
 class StoppedError(SdsiqaError):
-    """A signal asked the run to stop; it is saved, and the same command goes on with it.
+    """A signal asked the run to stop; it is saved, and the same command resumes it.
 
     Args:
         message: What a person reads.

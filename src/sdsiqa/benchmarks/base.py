@@ -1,4 +1,4 @@
-"""The one shape of a benchmark: facts about it, a reader of its authors' files, and the checked table of its images."""
+"""The base class of benchmarks: facts, a reader of the authors' files, and the checked table of images."""
 
 import hashlib
 import logging
@@ -56,7 +56,7 @@ class Benchmark(ABC):
     """The fixed ends of the authors' scale, the lower one first."""
     higher_is_better: ClassVar[bool] = True
     opinion: ClassVar[str] = "MOS"
-    """What figures call the scores."""
+    """Name of the opinion scores in figures."""
     opinion_in_words: ClassVar[str] = ""
     """What axes call labels that are no opinion of people, such as `quality by GMSD (proxy)`; empty: `opinion`."""
     size: ClassVar[int | None] = None

@@ -1,4 +1,4 @@
-"""`sdsiqa check-data`: is a benchmark on this disk what its authors ship, down to the last pixel?"""
+"""`sdsiqa check-data`: compares a benchmark on disk with the facts of its class, and decodes every image."""
 
 import hashlib
 import io

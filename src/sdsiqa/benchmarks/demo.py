@@ -196,7 +196,7 @@ class Demo(Benchmark):
 
     Args:
         root: Folder to make it in, and to find it in afterwards.
-        short_side: As for every benchmark; None keeps the size.
+        short_side: As for every benchmark; `None` keeps the size.
     """
 
     name = "demo"

@@ -23,7 +23,7 @@ from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 
 VERSION = 1
-"""Raised when pictures or labels change."""
+"""Increased when images or labels change."""
 
 SECONDS = 0.15
 """Time that a core takes for a distorted version of a photograph of 512×768 pixels, with its label."""
@@ -32,15 +32,15 @@ SECONDS = 0.15
 class Distorted(Benchmark):
     """Pristine photographs of a folder, distorted at levels and labelled by a **proxy** (GMSD): no person rated them.
 
-    It is made on first use, photograph by photograph, and gone on with where it was broken off. Photographs must not be
-    among the references of what is tested: TID2013's are Kodak's, and so are LIVE's in part.
+    It is generated on first use, photograph by photograph; if that is interrupted, the next use resumes. Photographs must not
+    be references of a benchmark that is tested: the references of TID2013 and some of LIVE are Kodak's.
 
     Args:
         root: Folder to make it in, and to find it in afterwards.
         photographs: Folder of pristine photographs, with all its subfolders.
         bench: Which distortions: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.benchmarks.distortions.sets`).
-        longest: Photographs with a short side above it are shrunk to it, which also takes away faults of their own.
-        short_side: As for every benchmark; None keeps the size.
+        longest: Photographs with a short side above it are shrunk to it, which also removes noise and artefacts of their own.
+        short_side: As for every benchmark; `None` keeps the size.
     """
 
     name = "distorted"

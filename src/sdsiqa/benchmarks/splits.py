@@ -1,4 +1,4 @@
-"""Which images train, which choose the epoch, and which are read once: by content, disjoint, the same everywhere."""
+"""Splits into training, validation and test part: by content, disjoint, the same on every machine."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The unpacked folder of a benchmark: which files are there, in which letter case, and what to say when not."""
+"""The unpacked folder of a benchmark: finds its files in any letter case, and explains what is missing."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -94,7 +94,7 @@ class DecodedCache:
         return image, self._bytes[middle : middle + height * width].reshape(height, width)
 
     def _find(self, name: str) -> int | None:
-        """Row of a name; none where it is not stored."""
+        """Row of a name; `None` where it is not stored."""
         row = int(np.searchsorted(self._names, name))
         return row if row < len(self._names) and self._names[row] == name else None
 

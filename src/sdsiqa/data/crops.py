@@ -79,7 +79,7 @@ class WholeImage:
     count = 1
 
     def __call__(self, fields: Fields, seed: int = 0) -> list[Fields]:
-        """Pass the fields on; `seed` is not used."""
+        """Give the fields unchanged; `seed` is not used."""
         return [fields]
 
 

@@ -1,4 +1,4 @@
-"""One split of one benchmark as Lightning wants it."""
+"""One split of one benchmark as a Lightning data module."""
 
 import hashlib
 import os
@@ -28,9 +28,9 @@ class QualityDataModule(lightning.LightningDataModule):
 
     Args:
         benchmark: Which images and scores.
-        saliency: Where people look; computed once per image, on the whole image.
+        saliency: Source of saliency maps; computed once per image, on the whole image.
         split: Number of a split by content, or the authors' own.
-        split_folder: Folder of published splits (ARNIQA's arrays or LIQE's lists) that `split` counts in; none for ours.
+        split_folder: Folder of published splits (ARNIQA's arrays or LIQE's lists) that `split` counts in; `None`: our own.
         fit_on: `train` leaves the validation part to choose the epoch; `train+val` trains on both for a fixed number
             of epochs, and the last checkpoint counts.
         test_on: `test` part, or `all` images of a benchmark that the network has never seen.
@@ -41,8 +41,8 @@ class QualityDataModule(lightning.LightningDataModule):
         grid: Rows and columns of that grid.
         batch_size: Images per optimiser step, all devices together.
         num_workers: Loader processes per device.
-        cache: Folder that keeps decoded images and maps in one mapped file; none decodes every time.
-        maps: Folder that keeps saliency maps by image content; none computes them again when an image is decoded.
+        cache: Folder that keeps decoded images and maps in one mapped file; `None` decodes every time.
+        maps: Folder that keeps saliency maps by image content; `None` computes them again when an image is decoded.
     """
 
     def __init__(
@@ -163,11 +163,11 @@ class QualityDataModule(lightning.LightningDataModule):
         return {"epoch": epoch, "batches": self._trained()}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         self._position = dict(state_dict)
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
-        """Validation part, seen as in the test; none when it is trained on."""
+        """Validation part, evaluated as the test part; empty when it is trained on."""
         return [] if self.fit_on == "train+val" else self._loader(self.rows("val"), self._view())
 
     def test_dataloader(self) -> DataLoader[Sample]:
@@ -217,7 +217,7 @@ class QualityDataModule(lightning.LightningDataModule):
         return EpochLoader(trained=self._trained, batch_size=size, persistent_workers=self.num_workers > 0, **options)
 
     def _trained(self) -> int:
-        """Batches of the epoch that this device is done with."""
+        """Batches of the epoch that this device has finished."""
         if self.trainer is None:
             return 0
         return int(self.trainer.fit_loop.epoch_loop.batch_progress.current.processed)  # type: ignore[attr-defined]

@@ -58,8 +58,8 @@ class PictureReader:
 
     Args:
         benchmark: Where images are.
-        saliency: Where people look; none if no network asks.
-        cache: Decoded pictures; none decodes each time.
+        saliency: Where people look; `None` if no network asks.
+        cache: Decoded pictures; `None` decodes each time.
     """
 
     def __init__(self, benchmark: Benchmark, saliency: SaliencyProvider | None, cache: DecodedCache | None = None) -> None:

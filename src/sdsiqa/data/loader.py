@@ -1,4 +1,4 @@
-"""A loader that knows how far into an epoch training has come."""
+"""A loader that resumes in the middle of an epoch."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,9 +22,9 @@ def start_worker(number: int) -> None:
 
 
 class EpochLoader(DataLoader[Sample]):
-    """Goes on in mid-epoch.
+    """Resumes in the middle of an epoch.
 
-    The position is that of training, not of the workers, which are batches ahead. It counts steps, so a run may go on
+    The position is that of training, not of the workers, which are batches ahead. It counts steps, so a run may resume
     with another number of devices: the images of a step are the same.
 
     Lightning makes the iterator before it knows the epoch of a checkpoint, and worker processes would begin at once with
@@ -49,5 +49,5 @@ class EpochLoader(DataLoader[Sample]):
         return {"epoch": self._order.epoch, "batches": self._trained()}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Go on from there; the epoch's length stays that of the whole epoch."""
+        """Resume from there; the epoch's length stays that of the whole epoch."""
         self._order.go_on(state_dict["epoch"], state_dict["batches"] * (self.batch_size or 1))

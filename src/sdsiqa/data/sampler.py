@@ -1,4 +1,4 @@
-"""Which image comes when: a function of seed, epoch and place, never of the process that asks."""
+"""The order of images: a function of seed, epoch and position, not of the process."""
 
 from collections.abc import Iterator
 

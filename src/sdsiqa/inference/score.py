@@ -21,7 +21,7 @@ def main(args: list[str] | None = None) -> int:
     """Score image files; broken ones are listed at the end, the rest is still scored.
 
     Args:
-        args: Words after `sdsiqa score`; none takes the process's own.
+        args: Words after `sdsiqa score`; `None`: use `sys.argv`.
 
     Returns:
         0 if all files were scored, 1 if some were not.
@@ -57,11 +57,11 @@ def main(args: list[str] | None = None) -> int:
 
 
 def find_images(arguments: Sequence[str], but: Path | None = None) -> Iterator[Path]:
-    """Expand folders and patterns into files; other names pass as they are, so that a wrong one is reported.
+    """Expand folders and patterns into files; other names are kept, so that a wrong one is reported.
 
     Args:
         arguments: Files, folders (searched to the bottom) and patterns such as `photos/*.jpg`.
-        but: Folder that a search passes over, where maps are drawn: an earlier call's are no photographs.
+        but: Folder that a search leaves out, where maps are drawn: those of an earlier call are not photographs.
     """
     left_out = None if but is None else but.resolve()
     for argument in arguments:

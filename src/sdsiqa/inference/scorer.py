@@ -29,8 +29,8 @@ class Scorer:
 
     Args:
         network: With its weights.
-        saliency: Where people look.
-        recipe: How images are looked at.
+        saliency: Source of saliency maps.
+        recipe: Size, crops and grid of images.
         device: Where to compute.
     """
 
@@ -50,7 +50,7 @@ class Scorer:
             images: Paths, or RGB arrays `(H, W, 3)` uint8; one or several.
 
         Returns:
-            Quality `(n,)`, higher is better; 0 and 1 are the ends of the benchmark's scale, and scores may pass them.
+            Quality `(n,)`, higher is better; 0 and 1 are the ends of the benchmark's scale, and scores may lie outside.
 
         Raises:
             ImageError: An image cannot be read or has another form; says which and why.

@@ -1,4 +1,4 @@
-"""How well scores agree with human opinion: functions of two arrays, one value per image.
+"""Agreement of scores with human opinion: functions of two arrays, one value per image.
 
 Everything is computed in float64. What cannot be computed is NaN with an `AgreementWarning` that names the cause: a
 collapsed model must not look merely bad, and must not stop a run. Definitions: `docs/protocol.md`.
@@ -184,7 +184,7 @@ def outlier_ratio(predicted: ArrayLike, mos: ArrayLike, mos_std: ArrayLike) -> f
     Args:
         predicted: Scores on the authors' scale, `(n,)`, such as after a logistic fit.
         mos: Opinion scores, `(n,)`, on that scale.
-        mos_std: Standard deviation of each image's opinion scores, `(n,)`, on that scale; NaN where nobody published it.
+        mos_std: Standard deviation of each image's opinion scores, `(n,)`, on that scale; NaN where it is not published.
 
     Returns:
         A value in [0, 1]; NaN without a warning if no deviation is known, and as `rmse` with one for other faults.
@@ -209,7 +209,7 @@ def fit_logistic4(score: ArrayLike, quality: ArrayLike, start: LogisticFit | Non
     Args:
         score: Predictions `x`, `(n,)`.
         quality: Labels, `(n,)`.
-        start: Fit to start from, as inside a bootstrap; none tries the starts of the protocol.
+        start: Fit to start from, as inside a bootstrap; `None` tries the starts of the protocol.
 
     Returns:
         The curve with the smallest residual; `raw`, with a warning, if none could be fitted.

@@ -1,4 +1,4 @@
-"""How much a measure of agreement moves when the test images are drawn again: bootstrap intervals.
+"""Bootstrap intervals: how much a measure of agreement varies when the test images are resampled.
 
 What is drawn, with replacement, is a *unit*: a content with all its images where a benchmark has references, an image
 otherwise (`docs/protocol.md`). A resample is kept as the number of times each image was drawn, so a measure of
@@ -34,7 +34,7 @@ class PartScores:
     Args:
         score: Predictions, `(n,)`.
         quality: Labels, `(n,)`, higher is better.
-        unit: What is drawn together, `(n,)`: the content's name, or the image's; none draws image by image.
+        unit: What is drawn together, `(n,)`: the content's name, or the image's; `None` draws image by image.
     """
 
     score: Array
@@ -108,7 +108,7 @@ def interval(values: Array, units: int, estimate: float | None = None, level: fl
     Args:
         values: Resampled values, `(B,)`; NaN are left out.
         units: How many units were drawn from.
-        estimate: The value of the images as they are, which the interval must hold; none asks nothing.
+        estimate: The value of the images as they are, which the interval must hold; `None` asks nothing.
         level: Nominal coverage.
 
     Returns:

@@ -30,7 +30,7 @@ TOLERANCE = 1e-8
 and the cost creeps towards it; what is left then was worth at most 3e-4 of correlation in 80 synthetic sets."""
 
 TRIAL = 100
-"""Evaluations after which only the best start goes on."""
+"""Evaluations after which only the best start is continued."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def fit_curve(which: Kind, x: Array, y: Array, start: LogisticFit | None = None)
         which: The curve.
         x: Scores, `(n,)`, finite and not constant.
         y: Quality, `(n,)`, finite and not constant.
-        start: Fit to start from; none, or a raw one, takes the starts of the protocol.
+        start: Fit to start from; `None`, or a raw one, takes the starts of the protocol.
 
     Returns:
         The curve with the smallest residual; `raw` if there are no more images than parameters, or no start succeeded.
@@ -147,7 +147,7 @@ def fit_curve(which: Kind, x: Array, y: Array, start: LogisticFit | None = None)
 
 
 def _least_squares(which: Kind, z: Array, y: Array, start: Array, limit: int) -> tuple[Array, float, bool] | None:
-    """Descend from a start: parameters, half the squared error, whether a tolerance was reached; none on failure."""
+    """Descend from a start: parameters, half the squared error, whether a tolerance was reached; `None` on failure."""
     from scipy.optimize import least_squares  # a third of a second of imports that light tools do without
 
     curve, jacobian = CURVES[which], JACOBIANS[which]

@@ -1,4 +1,4 @@
-"""Is one method better than another on the same images? Paired tests, and Holm's correction for many of them.
+"""Paired tests of two methods on the same images, and Holm's correction for several tests.
 
 Always paired, and never an F-test of residual variances, which assumes independent samples. Which test answers which
 question: `docs/protocol.md`.

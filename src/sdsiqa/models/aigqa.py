@@ -70,7 +70,7 @@ class PatchDiscriminator(nn.Sequential):
     """Tells, field by field of 70×70 pixels, whether a picture is real [Isola et al., CVPR 2017].
 
     Maps `(N, 3, h, w)` to `(N, 1, k, l)`, above zero for real. Instance normalisation keeps no statistics, so that it does
-    not matter whether real or restored pictures pass first.
+    not matter whether real or restored pictures come first.
 
     Args:
         width: Channels of the first layer.
@@ -100,7 +100,7 @@ class RestorationLoss(Objective):
         adversarial: `λ_a`; 0 leaves the last two terms out.
         backbone: `φ`, in timm's naming.
         level: Which of its feature levels; 2 of VGG-16 is relu3_3.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file; none leaves the term with `φ` out.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file; `None` leaves the term with `φ` out.
         discriminator: Channels of the discriminator's first layer.
     """
 
@@ -150,8 +150,8 @@ class AIGQA(Method):
     """Active inference of Ma, Wu, Li, Dong, Xie and others, TIP 2021; a family reconstruction after its abstract.
 
     ```text
-    p = clip(generator(x))                                  what the image was like, from the first stage; it is frozen
-    v_x, v_p, v_r = GAP trunk_x(x), GAP trunk_p(p), GAP trunk_r(|x − p|)     content, primary content, distortion
+    p = clip(generator(x))                                  the restored image, from the first stage; frozen
+    v_x, v_p, v_r = GAP CNN_x(x), GAP CNN_p(p), GAP CNN_r(|x − p|)     content, primary content, distortion
     v_s = GAP conv³(SSIM(x, p) at a quarter of the size)                      degradation of content by distortion
     q = w₂ᵀ drop(relu(W₁ [v_x; v_p; v_r; v_s]))                                512 units
     ```
@@ -168,7 +168,7 @@ class AIGQA(Method):
 
     Args:
         backbone: Backbone of the three streams, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
         width: Channels of the generator's first level.
         head_dim: Width of the regression head.

@@ -1,4 +1,4 @@
-"""What every quality network promises."""
+"""The base classes of quality networks and of methods."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

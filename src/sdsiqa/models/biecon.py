@@ -1,4 +1,4 @@
-"""BIECON: learns local full-reference scores of patches first, then what people say of their mean features."""
+"""BIECON: learns local full-reference scores of patches first, then opinion from their mean features."""
 
 from typing import cast
 

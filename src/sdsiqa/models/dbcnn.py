@@ -1,4 +1,4 @@
-"""DB-CNN: one network that knows distortions and one that knows contents, pooled bilinearly."""
+"""DB-CNN: a network trained on distortions and one trained on contents, pooled bilinearly."""
 
 from typing import cast
 
@@ -99,7 +99,7 @@ class DBCNN(Method):
     """Deep bilinear network of Zhang, Ma, Yan, Deng and Wang, TCSVT 2020; reimplemented from published facts.
 
     ```text
-    X₁ = body(x)    (512 × HW), ReLU5_3 of VGG16: content, from ImageNet
+    X₁ = vgg16(x)   (512 × HW), ReLU5_3 of VGG16: content, from ImageNet
     X₂ = S-CNN(x)   (128 × HW), resized to the grid of X₁ where it differs: distortion, from the first stage
     B  = X₁ X₂ᵀ / HW,   b = sqrt(B + 1e-8),   q = wᵀ b / ‖b‖ + c
     ```
@@ -112,16 +112,17 @@ class DBCNN(Method):
         - The first stage learns from the distortions and levels of a benchmark's training part, from Demo, or from a folder
           of photographs with the paper's nine types, not from Waterloo Exploration and PASCAL VOC.
         - Over- and underexposure have five levels, not two.
-        - One AdamW with a tenth of the rate for both bodies, for labels in [0, 1]; the paper steps `w` by SGD, then all by Adam.
+        - One AdamW with a tenth of the rate for both backbones, for labels in [0, 1]; the paper steps `w` by SGD, then all by
+          Adam.
         - The epoch is chosen on the validation part.
-        - A body whose features may be negative passes a ReLU before the pooling.
+        - A ReLU comes before the pooling if features of the backbone may be negative.
 
     Args:
-        backbone: Body for content, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        backbone: Backbone for content, in timm's naming.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
         level: Which of timm's feature levels; −2 of VGG16 is ReLU5_3.
-        frozen_statistics: Whether the body's normalisation layers keep their statistics while weights learn.
+        frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
     title = "DB-CNN"
@@ -134,10 +135,10 @@ class DBCNN(Method):
         "The first stage learns from the distortions and levels of a benchmark's training part, from Demo, or from a folder of "
         "photographs with the paper's nine types, not from Waterloo Exploration and PASCAL VOC.",
         "Over- and underexposure have five levels, not two.",
-        "One AdamW with a tenth of the rate for both bodies, for labels in [0, 1]; the paper steps the last layer by "
+        "One AdamW with a tenth of the rate for both backbones, for labels in [0, 1]; the paper steps the last layer by "
         "SGD, then all by Adam.",
         "The epoch is chosen on the validation part.",
-        "A body whose features may be negative passes a ReLU before the pooling.",
+        "A ReLU comes before the pooling if features of the backbone may be negative.",
     )
     stage_one = ("scnn",)
 
@@ -171,7 +172,7 @@ class DBCNN(Method):
         return score[:, 0]
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """Both bodies: from ImageNet, and from the first stage."""
+        """Both backbones: from ImageNet, and from the first stage."""
         return [self.body, self.scnn]
 
     def start_at(self, quality: float) -> None:

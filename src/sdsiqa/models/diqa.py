@@ -1,4 +1,4 @@
-"""DIQA: learns a map of the error to the unseen reference first, then what people say of its features."""
+"""DIQA: learns a map of the error to the reference first, then opinion from its features."""
 
 from typing import cast
 

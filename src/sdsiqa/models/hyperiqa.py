@@ -1,4 +1,4 @@
-"""HyperIQA: a network that writes, for each image, the weights of the network that scores it."""
+"""HyperIQA: a hyper network predicts, for each image, the weights of the network that scores it."""
 
 import itertools
 from collections.abc import Sequence
@@ -98,11 +98,11 @@ class HyperIQA(Method):
         - Pictures of other sizes than 224 are pooled to the places that a crop of 224 has.
 
     Args:
-        backbone: Body, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        backbone: Name of a timm model.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
-        levels: Four of timm's feature levels, shallow to deep; none takes the last four.
-        frozen_statistics: Whether the body's normalisation layers keep their statistics while weights learn.
+        levels: Four of timm's feature levels, shallow to deep; `None` takes the last four.
+        frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
     title = "HyperIQA"
@@ -171,7 +171,7 @@ class HyperIQA(Method):
         return score[:, 0]
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """The body."""
+        """The backbone."""
         return [self.backbone]
 
     def start_at(self, quality: float) -> None:

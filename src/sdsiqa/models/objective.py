@@ -41,7 +41,7 @@ class Objective(nn.Module, ABC):
     """Joins values `(n, …)` of all devices, with their gradients, for an objective that compares images."""
 
     def load_pretrained(self) -> None:
-        """Load pretrained weights of its own, if it has any. Called once before fitting, never when a checkpoint goes on."""
+        """Load pretrained weights of its own, if it has any. Called once before fitting, not when a run resumes."""
 
     @abstractmethod
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
@@ -60,7 +60,7 @@ class PatchLoss(Objective):
     """A loss over the patches that a network cuts from its crops; each has the label of its image.
 
     Args:
-        loss: What is minimised over the scores of patches, which the network gives by `patch_scores`; none is `L1`.
+        loss: What is minimised over the scores of patches, which the network gives by `patch_scores`; `None` is `L1`.
     """
 
     def __init__(self, loss: QualityLoss | None = None) -> None:

@@ -1,4 +1,4 @@
-"""PSNR: the full-reference formula that everybody knows."""
+"""PSNR: peak signal-to-noise ratio to a reference."""
 
 from typing import Literal
 
@@ -21,7 +21,7 @@ class PSNR(Method):
     ```
 
     over all pixels of the whole image. A score is a hundredth of the decibels, so that it lies in [0, 1] as all scores
-    do; `decibels` gives torchmetrics' own figure. 8-bit pictures are not rounded to integers after conversion to luma.
+    do; `decibels` gives torchmetrics' own value. 8-bit pictures are not rounded to integers after conversion to luma.
 
     Differs from the paper: nothing, it is a formula. 100 dB is the most that is given, for an image that equals its
     reference too.

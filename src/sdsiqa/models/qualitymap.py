@@ -1,4 +1,4 @@
-"""QualityMapNet: predicts where an image is how good, then scores it by that map (family reconstruction)."""
+"""QualityMapNet: predicts a map of local quality, then scores the image from it (family reconstruction)."""
 
 from typing import Any, Literal, cast
 
@@ -102,7 +102,7 @@ class QualityMapNet(Method):
     Differs from the paper:
         - No paper describes this network: architecture, losses and training are ours, after the family of BPSQM.
         - The first stage learns from the pairs of a synthetic benchmark's training part, or from Demo's.
-        - For the target pictures go on beyond their borders with the border's values; a negative similarity counts as 0.
+        - For the target, pictures are padded with the values of their borders; a negative similarity counts as 0.
         - When both networks learn, the map network's rate is a tenth of the scoring network's, along a cosine.
 
     Args:
@@ -119,7 +119,7 @@ class QualityMapNet(Method):
     differs = (
         "No paper describes this network: architecture, losses and training are ours, after the family of BPSQM.",
         "The first stage learns from the pairs of a synthetic benchmark's training part, or from Demo's.",
-        "For the target pictures go on beyond their borders with the border's values; a negative similarity counts as 0.",
+        "For the target, pictures are padded with the values of their borders; a negative similarity counts as 0.",
         "When both networks learn, the map network's rate is a tenth of the scoring network's, along a cosine.",
     )
     stage_one = ("map",)

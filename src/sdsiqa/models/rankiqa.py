@@ -1,4 +1,4 @@
-"""RankIQA: learns first which of two distorted images is the better one, then how good they are."""
+"""RankIQA: learns to rank pairs of distorted images first, then to score them."""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ class RankIQA(Method):
     second stage:  L = ½ mean (f − y)²
     ```
 
-    Every image passes the network once, and all pairs are made of its outputs. Both stages train this one network.
+    The network scores every image once; all pairs are made of these outputs. Both stages train this one network.
 
     Official code: xialeiliu/RankIQA (MIT), not used.
 
@@ -27,19 +27,19 @@ class RankIQA(Method):
           undistorted reference joins as level 0.
         - Levels are those of a benchmark's training part, of Demo, or of a folder of photographs with the paper's own
           (`configs/data/distorted.yaml`, bench `tid`), not of Waterloo Exploration and Places2.
-        - The two fully connected layers start at random, not from ImageNet; the body does.
+        - The two fully connected layers start at random, the backbone from ImageNet.
         - Milder is higher in both stages; the margin is 0.1 on quality in [0, 1], where the paper's is 10 on its scale.
         - AdamW in both stages with rates found for such labels; scores are means over a fixed grid of crops, not 30 random ones.
         - The epoch is chosen on the validation part.
 
     Args:
-        backbone: Body, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        backbone: Name of a timm model.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
-        side: The body's last features are averaged to a grid of this side; 7 keeps those of VGG16 on crops of 224 pixels.
+        side: The backbone's last features are averaged to a grid of this side; 7 keeps those of VGG16 on crops of 224 pixels.
         width: Units of both hidden layers.
         dropout: Share of them dropped in training.
-        frozen_statistics: Whether the body's normalisation layers keep their statistics while weights learn.
+        frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
     title = "RankIQA"
@@ -50,7 +50,7 @@ class RankIQA(Method):
         "undistorted reference joins as level 0.",
         "Levels are those of a benchmark's training part, of Demo, or of a folder of photographs with the paper's own, not of "
         "Waterloo Exploration and Places2.",
-        "The two fully connected layers start at random, not from ImageNet; the body does.",
+        "The two fully connected layers start at random, the backbone from ImageNet.",
         "Milder is higher in both stages; the margin is 0.1 on quality in [0, 1], where the paper's is 10 on its scale.",
         "AdamW in both stages with rates found for such labels; scores are means over a fixed grid of crops, not 30 random ones.",
         "The epoch is chosen on the validation part.",
@@ -90,7 +90,7 @@ class RankIQA(Method):
         return score
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """The body."""
+        """The backbone."""
         return [self.body]
 
     def start_at(self, quality: float) -> None:

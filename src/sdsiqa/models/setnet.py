@@ -100,9 +100,9 @@ class SETNet(Method):
 
     Args:
         backbone: Backbone of both streams, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
-        levels: Which of timm's feature levels, shallow to deep; none takes the last four.
+        levels: Which of timm's feature levels, shallow to deep; `None` takes the last four.
         proj_dim: Channels of a fused level.
         head_dim: Units of the hidden layer of a level's head.
         frozen_statistics: Whether the backbones' normalisation layers keep their statistics while weights learn.

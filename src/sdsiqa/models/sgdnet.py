@@ -1,4 +1,4 @@
-"""SGDNet: a quality network that has to say, on the side, where people look."""
+"""SGDNet: a quality network with saliency prediction as a side task."""
 
 from typing import Literal
 
@@ -44,23 +44,23 @@ class SGDNet(Method):
     Differs from the paper:
         - The side task's target is the map of the configured saliency source; the paper's is DINet's.
         - Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped.
-        - Colours are normalised as the body's weights expect, not by Caffe's mean.
+        - Colours are normalised as the backbone's weights expect, not by Caffe's mean.
         - The learning rate follows a cosine over a fixed number of epochs, chosen on the validation part; the official code
           lets the test part decide all three.
         - The saliency convolution starts with weights that are not negative: one that starts below zero everywhere is lost.
 
     Args:
-        backbone: Body, in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
+        backbone: Name of a timm model.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
         saliency: Whether the network puts out the map, is given it as an input, or does without.
         size: Height and width that every picture is stretched to first (bilinear, antialiased), whatever its shape: the
-            paper's LIVE is [512, 768], LIVEC [500, 500], TID2013 and KonIQ-10k [384, 512], CSIQ [512, 512]; none leaves
+            paper's LIVE is [512, 768], LIVEC [500, 500], TID2013 and KonIQ-10k [384, 512], CSIQ [512, 512]; `None` leaves
             pictures alone.
         features: Channels after the first 1×1 convolution.
         head_dim: Units of both hidden layers.
         dropout: Share of the first hidden layer's units dropped in training.
-        frozen_statistics: Whether the body's normalisation layers keep their statistics while weights learn.
+        frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
     title = "SGDNet"
@@ -72,7 +72,7 @@ class SGDNet(Method):
     differs = (
         "The side task's target is the map of the configured saliency source; the paper's is DINet's.",
         "Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped.",
-        "Colours are normalised as the body's weights expect, not by Caffe's mean.",
+        "Colours are normalised as the backbone's weights expect, not by Caffe's mean.",
         "The learning rate follows a cosine over a fixed number of epochs, chosen on the validation part; the official code "
         "lets the test part decide all three.",
         "The saliency convolution starts with weights that are not negative: one that starts below zero everywhere is lost.",
@@ -148,7 +148,7 @@ class SGDNet(Method):
         return F.interpolate(picture, tuple(self.size), mode="bilinear", align_corners=False, antialias=True)
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """The body."""
+        """The backbone."""
         return [self.backbone]
 
     def start_at(self, quality: float) -> None:
@@ -165,7 +165,7 @@ class SaliencyTask(Objective):
     """Scores, and on the side the map that `SGDNet` puts out: `(L + α TV) / (1 + α)`.
 
     Args:
-        loss: `L`, over scores; none is `L1`.
+        loss: `L`, over scores; `None` is `L1`.
         alpha: Weight of the total variation distance between the put out and the given map.
     """
 

@@ -1,4 +1,4 @@
-"""Images on a sheet, each with what is said of it."""
+"""A sheet of images with captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Print:
     """One image of a sheet.
 
     Args:
-        image: RGB `(H, W, 3)` uint8; none if the image is not at hand.
+        image: RGB `(H, W, 3)` uint8; `None` if the image is not at hand.
         caption: What is said of it, at most two lines.
     """
 

@@ -1,4 +1,4 @@
-"""What stands above a figure of one run."""
+"""The title of a figure of one run."""
 
 import textwrap
 from typing import Final

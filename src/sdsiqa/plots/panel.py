@@ -1,4 +1,4 @@
-"""What a network looked at: image, saliency, attention per level, gates."""
+"""Image, saliency map, attention per level and channel gates of a network, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,11 +45,11 @@ class PanelRow:
         saliency: Map of the whole image, `(H, W)` in [0, 1].
         guides: Attention of each level, `(h, w)` in [0, 1], from fine to coarse; none for a network without.
         score: Prediction, on the scale of `mos` if that is given, else on the one that `scale` names.
-        mos: Opinion score; none for an image nobody rated.
-        gates: Gate of each channel, `(C,)` per level; none leaves that column out.
+        mos: Opinion score; `None` for an image without opinion scores.
+        gates: Gate of each channel, `(C,)` per level; `None` leaves that column out.
         title: Name of the image.
         opinion: What the opinion score is called.
-        scale: Scale of the score of an image nobody rated, such as `0 to 100, higher is better`.
+        scale: Scale of the score of an image without opinion scores, such as `0 to 100, higher is better`.
     """
 
     image: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Score against opinion."""
+"""Scatter plots of score against opinion."""
 
 import itertools
 import warnings
@@ -43,10 +43,10 @@ def scatter(
         score: Predictions on the authors' scale and in its direction, `(n,)`.
         mos: Opinion scores on the authors' scale, `(n,)`.
         title: Above the plot: method, benchmark, part, split, seed (`heading`).
-        fit: Curve from score to MOS; none fits the logistic with four parameters.
-        distortion: Kind of each image, `(n,)`, which gives the colour; none has one colour.
+        fit: Curve from score to MOS; `None` fits the logistic with four parameters.
+        distortion: Kind of each image, `(n,)`, which gives the colour; `None` has one colour.
         label: What the opinion is called, and the unit of the RMSE: `MOS`, `DMOS`, or `proxy`.
-        axes_labels: What the horizontal and the vertical axis show, in words (`Benchmark.axes_labels`); none makes them of
+        axes_labels: What the horizontal and the vertical axis show, in words (`Benchmark.axes_labels`); `None` makes them of
             `label`.
 
     Returns:

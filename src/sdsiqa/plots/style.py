@@ -1,4 +1,4 @@
-"""What all figures share: colours, letters, and how they are saved."""
+"""Colours and fonts of all figures, and how they are saved."""
 
 import io
 import tempfile
@@ -18,7 +18,7 @@ COLOURS: Final[Sequence[str]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E
 """Told apart with every kind of colour vision [Okabe and Ito 2008]; yellow, faint on white, made way for a violet."""
 
 MARKERS: Final[Sequence[str]] = ("o", "s", "^", "D", "v")
-"""Go on where colours repeat."""
+"""Used after all colours."""
 
 INK: Final = "#222222"
 FAINT: Final = "#8A8A8A"

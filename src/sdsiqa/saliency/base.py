@@ -1,4 +1,4 @@
-"""What every saliency provider promises: one map of the whole image, computed before any crop."""
+"""The base class of saliency sources: one map of the whole image, computed before any crop."""
 
 import hashlib
 import inspect
@@ -17,7 +17,7 @@ from sdsiqa.errors import ClassDefinitionError, ImageError
 from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_count, is_flag
 
 FLAT = 1e-6
-"""Range of values below which a map says nothing: looking is equally likely everywhere."""
+"""Range of values below which a map counts as flat: equally salient everywhere."""
 
 _ATTRIBUTES = {
     "slow": Attribute(is_flag, "true or false", "True"),
@@ -27,17 +27,17 @@ _ATTRIBUTES = {
 
 
 class SaliencyProvider(ABC):
-    """Where people look: a map of the whole image.
+    """A saliency map of the whole image: where people look.
 
     Constructors only store their arguments, as attributes of the same name; files and models are opened on first use.
-    So a provider costs nothing to build, and what is sent to a loader's worker is its settings alone.
+    A provider is therefore cheap to build, and only its settings are sent to loader processes.
     """
 
     slow: ClassVar[bool] = False
-    """Whether training refuses to compute these maps on the way: cache them (`CachedMaps`) or store them (`Stored`)."""
+    """Whether training refuses to compute these maps in each epoch: cache them (`CachedMaps`) or store them (`Stored`)."""
 
     version: ClassVar[int] = 1
-    """Raised when the maps change."""
+    """Increased when the maps change."""
 
     uses_name: ClassVar[bool] = False
     """Whether the map depends on the image's name and not on its pixels alone."""

@@ -1,4 +1,4 @@
-"""Controls: maps that know nothing of the picture. A gain over these is a gain from saliency."""
+"""Controls: maps that do not depend on the image content. A gain over these is a gain from saliency."""
 
 import hashlib
 
@@ -37,7 +37,7 @@ class Random(SaliencyProvider):
 
 
 class CentrePrior(SaliencyProvider):
-    """A Gaussian in the middle of the picture, where photographers put what matters.
+    """A Gaussian at the image centre, where photographers place their subject.
 
     Args:
         rho: Standard deviation in parts of the height and of the width; above 0.

@@ -42,7 +42,7 @@ def main(args: list[str] | None = None) -> int:
     """Fill a folder with saliency maps; broken images are listed at the end, the rest is still done.
 
     Args:
-        args: Words after `sdsiqa saliency`; none takes the process's own.
+        args: Words after `sdsiqa saliency`; `None`: use `sys.argv`.
 
     Returns:
         0 if every image has its map, 1 if some have not, 130 if interrupted.
@@ -56,7 +56,7 @@ def main(args: list[str] | None = None) -> int:
     try:
         return fill(options.provider, options.folder, options.out, options.only, options.jobs)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nstopped; the same command resumes", file=sys.stderr)
         return 130
 
 
@@ -206,7 +206,7 @@ def _parser() -> TypedArguments:
     parser = TypedArguments(
         prog="sdsiqa saliency",
         description="Fill a folder with saliency maps, one grey PNG per image at the same relative path.\n"
-        "Started again, the command goes on where it was stopped; broken images are listed at the end.\n\n"
+        "The same command resumes a stopped one; broken images are listed at the end.\n\n"
         "To train on the maps give the benchmark's folder as FOLDER, and in the configuration\n"
         "  saliency: {class_path: sdsiqa.saliency.Stored, init_args: {root: OUT}}",
         epilog="example:\n  sdsiqa saliency photos --out maps --provider SDSP --provider.preset vsi --jobs 4",

@@ -1,4 +1,4 @@
-"""SDSP saliency: band-pass filtering, warm colours and the middle of the picture."""
+"""SDSP saliency: band-pass filtering, warm colours and the image centre."""
 
 from functools import cache
 from typing import Literal

@@ -40,7 +40,7 @@ def distort(image: Image, name: str, level: int, seed: int, bench: Mapping[str, 
         name: Key of the bench.
         level: 1 (mild) to the number of strengths.
         seed: With name and level, what decides all draws.
-        bench: Distortions by name; none takes `DISTORTIONS`.
+        bench: Distortions by name; `None` takes `DISTORTIONS`.
 
     Returns:
         RGB `(H, W, 3)` uint8.

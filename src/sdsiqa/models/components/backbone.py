@@ -71,8 +71,8 @@ class Backbone(nn.Module):
 
     Args:
         name: Backbone in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, none starts at random.
-        levels: Which of timm's feature levels, shallow to deep; none takes the last four.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
+        levels: Which of timm's feature levels, shallow to deep; `None` takes the last four.
         same_padding: Pad as TensorFlow does, for weights that were trained so (EfficientNet and MobileNet families).
         channels: Input channels; those beyond RGB start with zero weights.
         frozen: Whether weights and statistics stay as they are.
@@ -223,13 +223,13 @@ class Backbone(nn.Module):
         raise AssertionError("the last attempt returns or raises")
 
     def _flip(self, x: Tensor, back: bool = False) -> Tensor:
-        """Bring features of bodies that keep channels last (Swin) to `(N, C, h, w)`, or back."""
+        """Bring features of backbones that keep channels last (Swin) to `(N, C, h, w)`, or back."""
         if not self.keeps_channels_last:
             return x
         return x.permute(0, 2, 3, 1) if back else x.permute(0, 3, 1, 2)
 
     def _steps(self) -> Iterator[tuple[nn.Module, bool]]:
-        """Modules of the body in order, with whether a level ends there."""
+        """Modules of the backbone in order, with whether a level ends there."""
         if isinstance(self.body, FeatureDictNet):
             for name, module in self.body.items():
                 yield module, name in self.body.return_layers

@@ -1,4 +1,4 @@
-"""From feature maps to a score: pooling, the regression head, the linear path."""
+"""From feature maps to a score: pooling, regression head, linear path."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How layers start."""
+"""Initial weights of layers."""
 
 from torch import nn
 

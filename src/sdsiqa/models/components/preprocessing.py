@@ -1,4 +1,4 @@
-"""What older methods see of a picture: its grey values, locally normalised, in patches."""
+"""Inputs of older methods: grey values, locally normalised, in patches."""
 
 from typing import Literal
 
@@ -32,7 +32,7 @@ def normalise_locally(
         plane: `(N, 1, h, w)`.
         kernel: Weights of the window, `(k, k)` with odd k and sum 1.
         constant: `C`, on the scale of the plane.
-        border: How the plane goes on beyond its border.
+        border: How the plane is padded.
 
     Returns:
         `(N, 1, h, w)` float32 or wider.

@@ -1,4 +1,4 @@
-"""Maps of how well an image keeps its reference, as targets of a first stage."""
+"""Maps of local similarity between an image and its reference, as targets of a first stage."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ def gaussian(side: int, sigma: float) -> Tensor:
 
 
 def smooth(plane: Tensor, window: Tensor) -> Tensor:
-    """Filter a plane at its own size, going on beyond its border with the border's values.
+    """Filter a plane at its own size, padded with the values of its border.
 
     Args:
         plane: `(N, 1, h, w)`.
