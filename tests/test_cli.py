@@ -1,6 +1,7 @@
 """The command answers at once, names what there is, and says what is wrong in one line."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -51,6 +52,16 @@ def test_the_help_of_a_tool_starts_without_torch(tool: str) -> None:
     code = f"import sys\n{run}\nexcept SystemExit: print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_document_of_the_command_line_has_every_option_of_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (Path(__file__).parent.parent / "docs" / "command-line.md").read_text().splitlines()
+    for verb in TOOLS:
+        documented = {option for row in rows if f"`{verb}`" in row for option in re.findall(r"`(--[a-z][\w.-]*)`", row)}
+        with pytest.raises(SystemExit):
+            main([verb, "--help"])
+        taken = set(re.findall(r"^  (--[\w.-]+)", capsys.readouterr().out, re.MULTILINE))
+        assert documented == taken, verb
 
 
 def test_an_unknown_verb_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

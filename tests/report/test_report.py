@@ -389,7 +389,8 @@ def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pyte
     assert "| **median** |" in text
     assert "LIVE, live-test\n" in capsys.readouterr().out
     readme.write_text("no marks")
-    assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
+    assert main(["report", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 1
+    assert not (tmp_path / "out").exists()
     assert "has no marks `<!-- results runs -->`" in capsys.readouterr().err
 
 

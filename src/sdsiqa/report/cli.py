@@ -26,6 +26,8 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa report`; none takes the process's own.
     """
     options = _parser().parse_args(args)
+    if options.readme is not None:
+        check_marks(options.readme, options.runs[0].name)  # before a report is written
     full = options.full or options.baseline is not None or options.published is not None
     form = options.format or ("md" if full else "short")
     with Progress("report") as progress:
@@ -66,6 +68,20 @@ def _text(
     return latex_report(tables) if form == "latex" else markdown_report(tables)
 
 
+def check_marks(file: Path, name: str) -> None:
+    """Refuse a file without the marks that a table goes between.
+
+    Args:
+        file: The file.
+        name: Which marks.
+
+    Raises:
+        RunMismatchError: The file has no such marks.
+    """
+    if not _between(name).search(file.read_text()):
+        raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
+
+
 def insert(file: Path, name: str, text: str) -> None:
     """Put a table between its marks in a file.
 
@@ -73,15 +89,13 @@ def insert(file: Path, name: str, text: str) -> None:
         file: The file.
         name: Which marks.
         text: The table.
-
-    Raises:
-        RunMismatchError: The file has no such marks.
     """
-    content = file.read_text()
-    pattern = re.compile(rf"(<!-- results {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(content):
-        raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
-    write_bytes(file, pattern.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", content).encode())
+    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", file.read_text())
+    write_bytes(file, content.encode())
+
+
+def _between(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- results {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _remark(word: str) -> tuple[str, str]:

@@ -7,10 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from sdsiqa.errors import ClassNotFoundError, SdsiqaError, SettingError
 
 Kind = TypeVar("Kind")
@@ -72,6 +68,10 @@ def part_of_file(file: Path, part: str) -> dict[str, Any]:
     Raises:
         SettingError: The file is not there, is no YAML, or does not say so.
     """
+    from omegaconf import OmegaConf  # here, for every verb imports this module at its start
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
     if not file.is_file():
         raise SettingError(f"{file} does not exist; give a data file, as in configs/data")
     try:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError, SettingError
 from sdsiqa.files import write_bytes
@@ -23,10 +23,12 @@ from sdsiqa.images import SUFFIXES, read_image, write_image
 from sdsiqa.runs.arguments import folder
 from sdsiqa.runs.class_paths import import_class, part_of_file
 from sdsiqa.runs.progress import Progress
-from sdsiqa.runs.typed_arguments import TypedArguments
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 from sdsiqa.saliency.cache import CachedMaps
 from sdsiqa.saliency.stored import map_stem
+
+if TYPE_CHECKING:
+    from sdsiqa.runs.typed_arguments import TypedArguments
 
 SECONDS = 0.03
 """Time that a core takes for the map of an image of 512×384 pixels by a quick provider."""
@@ -201,7 +203,9 @@ def _make_in_worker(place: tuple[str, Path]) -> str | None:
     return _work(place)
 
 
-def _parser() -> TypedArguments:
+def _parser() -> "TypedArguments":
+    from sdsiqa.runs.typed_arguments import TypedArguments  # jsonargparse: not for every import of a source
+
     names = ", ".join(kind.__name__ for kind in _providers().values())
     parser = TypedArguments(
         prog="sdsiqa saliency",
