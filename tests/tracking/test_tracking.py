@@ -228,6 +228,6 @@ def test_wandb_that_dies_does_not_end_the_run(tmp_path: Path, caplog: pytest.Log
     logger = RunLogger(Dead(), Course(tmp_path / "course.jsonl"), known=0)
     with caplog.at_level("INFO"):
         logger.log_metrics({"value": 1}, step=0)
-    assert "W&B takes nothing any more (the service is gone); the run goes on" in caplog.text
+    assert "W&B takes nothing any more (the service is gone); the run continues" in caplog.text
     logger.log_metrics({"value": 2}, step=1)
     assert len(logger.course.read()) == 2

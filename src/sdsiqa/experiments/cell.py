@@ -1,4 +1,4 @@
-"""The cells of an experiment: what each one is, and how far it is.
+"""The cells of an experiment: settings, folder and state of each.
 
 With `sdsiqa.experiments.plan.plan`, which lists them, and `sdsiqa.experiments.runner.run_cell`, which runs one, this is the
 seam between experiments and whatever runs them, here or on a cluster.
@@ -27,7 +27,7 @@ QUIET = ("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summa
 
 
 class State(enum.StrEnum):
-    """How far a cell is."""
+    """The state of a cell."""
 
     NEW = "new"
     INTERRUPTED = "interrupted"
@@ -73,7 +73,7 @@ class Cell:
 
     @property
     def log(self) -> Path:
-        """What its processes said."""
+        """Output of its processes."""
         return self.folder / "log.txt"
 
     @property
@@ -90,7 +90,7 @@ class Cell:
 
     @property
     def state(self) -> State:
-        """How far it is, as its folder says."""
+        """Its state, read from its folder."""
         if self.blocked:
             return State.BLOCKED
         if self.stale:

@@ -31,7 +31,7 @@ def main(args: list[str] | None = None) -> int:
     """Run an experiment.
 
     Args:
-        args: Words after `sdsiqa grid`; none takes the process's own.
+        args: Words after `sdsiqa grid`; `None`: use `sys.argv`.
 
     Returns:
         0 if every cell that was asked for is done, 1 if some failed or cannot be run; if interrupted, 130, or what
@@ -57,7 +57,7 @@ def main(args: list[str] | None = None) -> int:
     states = run_all(cells, environments(options.jobs, gpus, os.environ), console, options.retry_failed)
     done = [cell for cell in cells if states[cell.name] is State.DONE]
     if {State.NEW, State.INTERRUPTED} & set(states.values()):
-        console.print("interrupted; the same command goes on from here")
+        console.print("interrupted; the same command resumes")
         return next((STATUS[number] for number in received()), 130)
     if done and options.cell is None:
         out = options.out or options.runs / experiment.group / "report" / experiment.name
@@ -77,7 +77,7 @@ def environments(jobs: int | None, gpus: int, environ: Mapping[str, str]) -> lis
     """Share out devices and threads: the variables of each process that runs at a time.
 
     Args:
-        jobs: Cells at a time; none takes one per GPU, or one where there is no GPU.
+        jobs: Cells at a time; `None` takes one per GPU, or one where there is no GPU.
         gpus: Number of GPUs that are visible here.
         environ: The variables here.
 
@@ -95,7 +95,7 @@ def environments(jobs: int | None, gpus: int, environ: Mapping[str, str]) -> lis
             "CUDA_VISIBLE_DEVICES='' to run on the CPU"
         )
     count = jobs or gpus or 1
-    # a smaller number that somebody has set is kept, and for all: torch takes MKL's over OpenMP's, and two cells with two threads
+    # a smaller number that is set already is kept, and for all: torch takes MKL's over OpenMP's, and two cells with two threads
     # each on two cores spin while they wait for each other, and take many times as long
     kept = [int(environ[name]) for name in _THREADS if environ.get(name, "").isdigit()]
     threads = str(max(1, min([len(os.sched_getaffinity(0)) // count, *kept])))
@@ -176,7 +176,7 @@ def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa grid",
         description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. What is done is skipped, "
-        "what was interrupted goes on, and the end is a report.",
+        "interrupted ones resume, and a report is written at the end.",
     )
     parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="file as in experiments/")
     parser.add_argument(
@@ -211,7 +211,7 @@ def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
 
 
 def _order(cell: Cell) -> tuple[int, int]:
-    """Sort: cells that somebody runs on this machine first, for they use it; those that others run elsewhere last."""
+    """Sort: cells that run on this machine first, because they use its devices; those that run elsewhere last."""
     owner = RunLock(cell.folder, CELL).owner
     if owner is None:
         return 1, cell.variant.index

@@ -22,7 +22,7 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
     Args:
         experiment: The experiment.
         root: Folder of all runs.
-        variants: Which ones; none takes all.
+        variants: Which ones; `None` takes all.
 
     Returns:
         The cells in order, and the number of GPUs here.

@@ -14,7 +14,7 @@ def main(args: list[str] | None = None) -> int:
     """Fetch weights of a run's backbones and saliency model, make its benchmark if it is made, fill its cache.
 
     Args:
-        args: Words after `sdsiqa prefetch`; none takes the process's own. What follows `--` goes to `sdsiqa fit`.
+        args: Words after `sdsiqa prefetch`; `None`: use `sys.argv`. What follows `--` goes to `sdsiqa fit`.
     """
     words = sys.argv[2:] if args is None else args
     cut = words.index("--") if "--" in words else len(words)

@@ -1,4 +1,4 @@
-"""How a grid goes, for a person to see."""
+"""The progress of a grid, in a terminal or a log."""
 
 import collections
 import time
@@ -106,7 +106,7 @@ class Board:
         return table
 
     def left(self) -> float | None:
-        """Guess how many seconds are left, from the epochs that were trained since the start; none before the first."""
+        """Guess how many seconds are left, from the epochs that were trained since the start; `None` before the first."""
         trained = sum(self._epoch(cell) - self._first[cell.name] for cell in self.cells)
         if not trained:
             return None

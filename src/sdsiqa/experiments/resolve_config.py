@@ -1,7 +1,7 @@
 """What a command line of `sdsiqa fit` would run, found out without running it.
 
 A program of its own, `python -m sdsiqa.experiments.resolve_config JOBS ANSWERS`: parsing needs torch and every class that a
-configuration names, and whoever plans many runs should not carry them.
+configuration names, which planning many runs should not need.
 """
 
 import contextlib

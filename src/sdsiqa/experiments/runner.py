@@ -80,7 +80,7 @@ def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: RunLock, s
     if process.returncode in STATUS.values():
         return None  # a signal that SLURM sends to all processes of a job; the run has saved itself
     if process.returncode is not None:
-        # Ctrl-C in a terminal reaches the process by itself, which may end before anybody says so here
+        # Ctrl-C in a terminal reaches the process by itself, which may end before `stop` is set here
         return None if stop.wait(1) else process.returncode
     process.terminate()
     try:
@@ -92,6 +92,6 @@ def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: RunLock, s
 
 
 def _said(log: Path) -> str:
-    """Give the last line that a process said."""
+    """Give the last line of a process's log."""
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""

@@ -1,4 +1,4 @@
-"""Job scripts for SLURM: plain text that a person can read, keep and change."""
+"""Job scripts for SLURM: plain text to read, keep and change."""
 
 import dataclasses
 import re
@@ -39,7 +39,7 @@ _ONE = Template("""\
 srun --kill-on-bad-exit=0 --wait=60 $command""")
 
 _ARRAY = Template("""\
-# One line per task: number of the cell, folder of its run. A cell that somebody has finished is left alone.
+# One line per task: number of the cell, folder of its run. A finished cell is skipped.
 read -r cell folder < <(sed -n "$$((SLURM_ARRAY_TASK_ID + 1))p" $table)
 mkdir -p "$$folder"
 srun --kill-on-bad-exit=0 --wait=60 --output "$$folder/slurm-%A_%a.log" --open-mode=append \\
@@ -48,7 +48,7 @@ srun --kill-on-bad-exit=0 --wait=60 --output "$$folder/slurm-%A_%a.log" --open-m
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What SLURM is asked for.
+    """Resources and options of a SLURM job.
 
     Args:
         name: What queues show.
@@ -57,7 +57,7 @@ class Job:
         gpus: GPUs, and so processes, on each; 0 trains on CPUs with one process on each machine.
         cpus: Cores of each process: one for training, the rest for loading.
         time: Time limit, as SLURM reads it.
-        partition: Queue; none takes the site's default.
+        partition: Queue; `None` takes the site's default.
         extra: More options of `sbatch`, such as `account=...`.
         setup: Shell lines before the run, such as `module load cuda`.
         lead: Seconds before the time limit at which the run is asked to save itself.
@@ -102,7 +102,7 @@ class Job:
             command: Words that run a cell, without its number.
             table: File with number and folder of each task's cell.
             tasks: How many tasks.
-            parallel: How many run at a time; none leaves that to SLURM.
+            parallel: How many run at a time; `None` leaves that to SLURM.
         """
         limit = "" if parallel is None else f"%{parallel}"
         run = _ARRAY.substitute(command=_quoted(command), table=shlex.quote(str(table)))

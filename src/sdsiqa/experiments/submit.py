@@ -22,7 +22,7 @@ def main(args: list[str] | None = None) -> int:
     """Submit a run, or the unfinished cells of an experiment.
 
     Args:
-        args: Words after `sdsiqa submit`; none takes the process's own. What follows `--` goes to `sdsiqa fit`.
+        args: Words after `sdsiqa submit`; `None`: use `sys.argv`. What follows `--` goes to `sdsiqa fit`.
 
     Returns:
         0 if a job was submitted, or nothing is left to do.
@@ -48,7 +48,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _one(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] | None:
-    """Write the script of one run; none if it is finished."""
+    """Write the script of one run; `None` if it is finished."""
     words = ["-c", str(options.config.absolute()), *more]
     run = folder_of_run(words)
     folder = run.path
@@ -61,7 +61,7 @@ def _one(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] |
 
 
 def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] | None:
-    """Write the script of an experiment and the table of its tasks; none if all is done."""
+    """Write the script of an experiment and the table of its tasks; `None` if all is done."""
     if more:
         raise LaunchError(f"{more[0]!r}: an experiment's runs are what its file says; leave out what follows --")
     if options.nodes != 1 or options.gpus > 1:
@@ -136,7 +136,7 @@ def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa submit",
         description="Submit a run, or the unfinished cells of an experiment as a job array. A job saves itself before its time "
-        "limit and goes back into the queue; submitting again goes on with what is left.",
+        "limit and is requeued; submitting again runs what is left.",
         epilog="What follows -- goes to `sdsiqa fit`: sdsiqa submit configs/train/livec.yaml --time 8:00:00 -- --data.split 3",
     )
     parser.add_argument(

@@ -1,6 +1,6 @@
-"""Reports: score tables become tables, figures and a page; nothing else is read but what says whose scores they are.
+"""Reports: tables, figures and one page from the score tables of runs.
 
-`sdsiqa report` prints or writes them; `write` is the same for whoever has runs at hand, such as a grid at its end.
+`sdsiqa report` prints or writes them; `write` is the same as a function, which a grid calls at its end.
 """
 
 from sdsiqa.report.build import write

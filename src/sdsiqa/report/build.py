@@ -47,7 +47,7 @@ def write(
         runs: Run folders, folders that hold them, or score tables.
         out: The folder; files of an older report there are replaced, or removed.
         baseline: Method that the others are compared with in the main tables; ablations are compared with the full one.
-        published: CSV file of published numbers; none leaves them out.
+        published: CSV file of published numbers; `None` leaves them out.
         with_images: Whether images of the benchmarks may be in it: pictures of the page, sheets of largest errors, panels.
             Most benchmarks may not be passed on, so a report that is published or committed goes without.
         blanks: Methods that have no score on a benchmark; the main tables say why.

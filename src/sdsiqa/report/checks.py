@@ -1,4 +1,4 @@
-"""Refusing score tables of which no honest table can be made."""
+"""Checks of score tables before they are compared."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def check_results(results: Sequence[Result]) -> None:
         results: As read.
 
     Raises:
-        RunMismatchError: Two claim to be the same; one name stands for two configurations; labels point the wrong way or
+        RunMismatchError: Two runs have one name, split and seed; one name has two configurations; labels point the wrong way or
             differ between files; a run was scored on images it trained on, or not on its test part; methods or splits that
             are compared have other images.
     """
@@ -35,7 +35,7 @@ def check_results(results: Sequence[Result]) -> None:
 
 
 def check_labels(result: Result) -> None:
-    """Refuse labels that do not follow from the opinion scores beside them, such as a DMOS that nobody turned over.
+    """Refuse labels that do not follow from the opinion scores beside them, such as a DMOS that was not inverted.
 
     Args:
         result: One result.
@@ -59,7 +59,7 @@ def check_labels(result: Result) -> None:
         )
     if not (is_constant(mos) or is_constant(quality)):
         line = np.polyfit(mos, quality, 1)
-        if np.abs(np.polyval(line, mos) - quality).max() > 1e-3:  # a benchmark of somebody's own may clip its ends a little
+        if np.abs(np.polyval(line, mos) - quality).max() > 1e-3:  # a benchmark of one's own may clip its ends a little
             raise RunMismatchError(
                 f"{result.file}: quality does not follow from mos by fixed constants; write the table again with `sdsiqa test`"
             )
@@ -113,7 +113,7 @@ def _check_settings(results: Sequence[Result]) -> None:
 
 
 def _check_same_labels(results: Sequence[Result]) -> None:
-    """One image has one label, one content and one distortion, whoever scores it."""
+    """One image has one label, one content and one distortion in all tables."""
     known: dict[tuple[str, str], tuple[tuple[object, ...], Path]] = {}
     for result in results:
         facts = result.table[["mos", "quality", "content", "distortion", "level"]].round(6)

@@ -23,7 +23,7 @@ def main(args: list[str] | None = None) -> int:
     """Print tables, put some into a file where its marks are, or write a whole report into a folder.
 
     Args:
-        args: Words after `sdsiqa report`; none takes the process's own.
+        args: Words after `sdsiqa report`; `None`: use `sys.argv`.
     """
     options = _parser().parse_args(args)
     if options.readme is not None:

@@ -1,4 +1,4 @@
-"""Methods against one of them, the baseline: who it is, and what can be said of each other one."""
+"""Comparisons of methods with a baseline."""
 
 from collections.abc import Mapping, Sequence
 
@@ -56,7 +56,7 @@ def check_baseline(results: Sequence[Result], name: str | None) -> None:
 
     Args:
         results: Of any methods.
-        name: What the user said; none is fine.
+        name: What the user said; `None` is fine.
 
     Raises:
         RunMismatchError: Names what there is.

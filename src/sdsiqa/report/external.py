@@ -1,6 +1,6 @@
 """Scores of methods from elsewhere, which join a report as a bare table.
 
-Whoever has another method takes a score table of one of our runs, puts the method's scores into its column `score`, and
+To add a method, take a score table of one of our runs, put the method's scores into its column `score`, and
 drops it beside the runs, as `<method>/scores.csv` or `<method>/<any name>.csv` for several splits. Benchmark and split
 need not be said: the images say them.
 """

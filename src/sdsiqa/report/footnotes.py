@@ -1,4 +1,4 @@
-"""Marks that lead from a cell to a note."""
+"""Footnotes of tables: marks in cells, and their texts."""
 
 from string import ascii_lowercase
 

@@ -1,4 +1,4 @@
-"""What the scores say: measures of each table, intervals of their means, differences between methods."""
+"""Measures of each score table, intervals of their means, differences between methods."""
 
 import warnings
 from collections.abc import Callable, Sequence

@@ -111,7 +111,7 @@ def markdown(table: Table, heading: str = "### {}") -> str:
 def latex(table: Table) -> str:
     """Write a table for a document that loads `booktabs`, `amssymb` and `graphicx`.
 
-    A wide one is scaled to the line, a long one goes on in further ones, for a float cannot break over pages.
+    A wide one is scaled to the line, a long one is divided into several, for a float cannot break over pages.
 
     Args:
         table: The table.

@@ -1,4 +1,4 @@
-"""What a run stands on: code, versions, machine."""
+"""The environment of a run: code, versions, machine."""
 
 import hashlib
 import importlib.metadata

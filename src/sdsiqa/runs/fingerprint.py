@@ -1,4 +1,4 @@
-"""What decides the result of a run, and its hash: the name of its folder comes from it."""
+"""The hash of all settings that decide the result of a run; the name of its folder ends in it."""
 
 import hashlib
 import json

@@ -27,7 +27,7 @@ class RunSettings:
     Args:
         name: First part of the folder's name.
         root: Folder of all runs.
-        folder: This very folder, as a saved configuration says it; none makes `root/name-hash`.
+        folder: This very folder, as a saved configuration says it; `None` makes `root/name-hash`.
         group: Runs that belong together on a dashboard, such as the cells of one experiment.
         job_type: Kind of run on a dashboard.
         tags: Words to filter by on a dashboard.
@@ -64,7 +64,7 @@ class RunFolder:
     run.json                  id, hashes, versions, machine, times, state
     split.json                which images trained, chose and tested
     checkpoints/              best.ckpt last.ckpt
-    metrics.csv metrics.json  the course · the final figures in full precision, by benchmark and part
+    metrics.csv metrics.json  learning curve · final metrics in full precision, by benchmark and part
     scores/<benchmark>-<part>.csv
     figures/*.png  wandb/
     manifest.json             checksums of all these, for `sdsiqa verify`
@@ -96,12 +96,12 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether the run is finished."""
         return self.record.get("state") == "finished"
 
     @property
     def last(self) -> Path | None:
-        """Checkpoint to go on from."""
+        """Checkpoint to resume from."""
         file = self.path / "checkpoints" / "last.ckpt"
         return file if file.exists() else None
 
@@ -112,7 +112,7 @@ class RunFolder:
         return file if file.exists() else self.last
 
     def summary(self) -> str:
-        """Say for a person what came out, and where everything lies."""
+        """Summarise metrics and files of the run as text."""
         file = self.path / "metrics.json"
         metrics = json.loads(file.read_text()) if file.exists() else {}
         lines = [_told(key, values) for key, values in metrics.items()]
@@ -169,11 +169,11 @@ class RunFolder:
             self.write("run.json", to_json({**self.record, **facts}))
 
     def add_metrics(self, key: str, values: Mapping[str, Any]) -> None:
-        """Write final figures into `metrics.json`, keeping those of other parts.
+        """Write final metrics into `metrics.json`, keeping those of other parts.
 
         Args:
             key: Benchmark and part, such as `livec-test`.
-            values: Figures by name.
+            values: Metrics by name.
         """
         file = self.path / "metrics.json"
         with self.manifest.lock:

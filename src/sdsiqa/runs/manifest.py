@@ -44,7 +44,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / NAME
-        # one object per file and process, so that whoever holds it can call what takes it again
+        # one object per file and process, so that its owner can acquire it again
         self.lock = FileLock(folder / ".manifest.lock", is_singleton=True)
 
     def read(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def main(args: list[str] | None = None) -> int:
     """Compare the files of runs with their checksums.
 
     Args:
-        args: Words after `sdsiqa verify`; none takes the process's own.
+        args: Words after `sdsiqa verify`; `None`: use `sys.argv`.
 
     Returns:
         0 if every file is what was written, 1 if not.

@@ -92,7 +92,7 @@ class Progress:
             self._bar.update()
             return
         now = self.clock()
-        # the first line comes early, so that nobody wonders; then the log stays short
+        # the first line comes early, to show that work has begun; then the log stays short
         if now - self._last < (EVERY if self._has_spoken else SHORT):
             return
         parts = [f"{self.done} of {self.total} {self.unit}"] if self.total else []

@@ -94,7 +94,7 @@ def write_scores(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_scores(path: Path, allow_nan: bool = False) -> pd.DataFrame:
-    """Read and check a score table, ours or one that somebody dropped in.
+    """Read and check a score table, of a run or of a method from elsewhere.
 
     Args:
         path: A CSV file with at least the columns of `score_table`; others are left out.

@@ -3,7 +3,7 @@
 | signal | who sends it | exit status | who starts the run again |
 | --- | --- | --- | --- |
 | SIGUSR1 | SLURM, before the time limit | 75 | the job script, with `scontrol requeue` |
-| SIGTERM | preemption, `scontrol requeue`, `scancel`, Kubernetes, a person | 143 | whoever sent it, if wanted |
+| SIGTERM | preemption, `scontrol requeue`, `scancel`, Kubernetes, a person | 143 | its sender, if wanted |
 | SIGINT | Ctrl-C | 130 | the person, with the same command |
 | SIGHUP | a terminal that was closed | 129 | the person, with the same command |
 

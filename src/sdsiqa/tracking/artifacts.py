@@ -33,7 +33,7 @@ def log_results(loggers: list[Logger], folder: Path, checkpoint: Path | None = N
     Args:
         loggers: The trainer's.
         folder: The run's folder.
-        checkpoint: The weights that validation chose; none leaves them here.
+        checkpoint: The weights that validation chose; `None` leaves them here.
     """
     for logger in loggers:
         if isinstance(logger, RunLogger) and logger.alive:

@@ -41,7 +41,7 @@ def main(args: list[str] | None = None) -> int:
     """Create or update the workspace; without a login, write it to a file.
 
     Args:
-        args: Words after `sdsiqa dashboard`; none takes the process's own.
+        args: Words after `sdsiqa dashboard`; `None`: use `sys.argv`.
     """
     parser = Arguments(
         prog="sdsiqa dashboard",
@@ -64,7 +64,7 @@ def main(args: list[str] | None = None) -> int:
     print(f"{file}: the workspace of {shown.runs} runs of {options.project}")
     if not options.out:
         print(
-            "nobody is logged in to Weights & Biases. To create it there: `wandb login`, then `sdsiqa sync "
+            "there is no login to Weights & Biases. To create it there: `wandb login`, then `sdsiqa sync "
             f"{options.runs}`, which uploads the runs, then this command again"
         )
     return 0
@@ -193,7 +193,7 @@ def _publish(view: "Workspace") -> str:
 
 
 def _account(entity: str | None) -> str | None:
-    """Say for whom a workspace is made; none if nobody is logged in."""
+    """Name the user or team of the workspace; `None` without a login."""
     account: str | None = import_module("sdsiqa.tracking.session").account()
     return None if account is None else entity or account
 

@@ -10,7 +10,7 @@ from typing import Any
 class Course:
     """`course.jsonl`: one row per call of a logger, in order; a row's number is its line.
 
-    A run that goes on from a checkpoint writes the rows behind it again, so those that a killed process had written are cut
+    A resumed run writes the rows behind its checkpoint again, so those that a killed process had written are cut
     off first: no row is lost, none is doubled.
 
     Args:

@@ -80,7 +80,7 @@ class RunLogger(WandbLogger):
             call()
         except Exception as error:
             self.alive = False
-            rank_zero_info(f"W&B takes nothing any more ({first_line(error)}); the run goes on, its folder has everything")
+            rank_zero_info(f"W&B takes nothing any more ({first_line(error)}); the run continues, its folder has everything")
 
 
 def first_line(error: BaseException) -> str:

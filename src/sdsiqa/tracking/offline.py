@@ -19,7 +19,7 @@ def main(args: list[str] | None = None) -> int:
     """Upload the offline runs of some run folders.
 
     Args:
-        args: Words after `sdsiqa sync`; none takes the process's own.
+        args: Words after `sdsiqa sync`; `None`: use `sys.argv`.
 
     Returns:
         0 if everything is on the server.
@@ -96,7 +96,7 @@ def _upload(parts: Sequence[Path], entity: str | None) -> None:
     if tool is None:
         raise SdsiqaError("the command `wandb` is not here; install sdsiqa again: it brings it")
     words = [tool, "sync", *(("--entity", entity) if entity else ()), *map(str, parts)]
-    # its own log goes beside what it uploads, not into the folder of whoever calls
+    # its own log goes beside what it uploads, not into the current folder
     environment = {**os.environ, "WANDB_MODE": "online", "WANDB_DIR": str(parts[0].parent.parent.resolve())}
     environment.pop("WANDB_SERVICE", None)  # a service of its own: this one would end with it
     done = subprocess.run(words, stdin=subprocess.DEVNULL, check=False, env=environment)

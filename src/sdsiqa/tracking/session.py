@@ -29,7 +29,7 @@ class WandbSettings:
     Args:
         project: Project of the runs.
         checkpoints: Whether the weights that validation chose go up too, as an artifact.
-        mode: `auto` is online for whoever is logged in and offline otherwise; `WANDB_MODE` wins over all.
+        mode: `auto` is online with a login and offline without; `WANDB_MODE` wins over all.
     """
 
     project: str = "sdsiqa"
@@ -45,8 +45,8 @@ def open_logger(
     Args:
         settings: Project and mode.
         run: Group, job type and tags.
-        folder: The run's folder; group and name are the id, so a restarted run goes on as the same one.
-        config: The whole resolved configuration; none leaves what the training said, for a test on another benchmark is
+        folder: The run's folder; group and name are the id, so a restarted run is the same one on W&B.
+        config: The whole resolved configuration; `None` leaves what the training said, for a test on another benchmark is
             no other training.
 
     Returns:
@@ -81,7 +81,7 @@ def open_logger(
     experiment.define_metric("val/srcc", summary="max")
     if mode == "offline":
         rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
-    # a run that goes on is told by the server how far it came
+    # the server knows how many rows of a resumed run it has
     return RunLogger(experiment, Course(folder / "course.jsonl"), known if mode == "offline" else experiment.step)
 
 
@@ -137,7 +137,7 @@ def log_summary(loggers: list[Logger], values: Mapping[str, Any]) -> None:
 
 
 def account() -> str | None:
-    """Name the user or team of whoever is logged in; none if nobody is, or if W&B is to stay offline."""
+    """Name the user or team that is logged in; `None` without a login, or if W&B is to stay offline."""
     if _mode("auto") != "online":
         return None
     entity: str | None = wandb.Api().default_entity
@@ -200,7 +200,7 @@ def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:
     mode = os.environ.get("WANDB_MODE") or wanted
     if mode == "auto":
         try:
-            return "online" if wandb.login(prompt=False) else "offline"  # False: nobody is logged in, and nobody is asked
+            return "online" if wandb.login(prompt=False) else "offline"  # False: there is no login, and no prompt
         except wandb.errors.Error as error:
             rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline")
             return "offline"

@@ -179,4 +179,4 @@ class _Hashed(io.RawIOBase):
 def _lost(path: Path, error: OSError) -> str:
     room = " make room, and" if error.errno == errno.ENOSPC else ""
     still = f"{path} is the one written before and is good;" if path.exists() else "no checkpoint was written before;"
-    return f"{path} could not be written ({error.strerror}); {still}{room} the same command goes on from the last good one"
+    return f"{path} could not be written ({error.strerror}); {still}{room} the same command resumes from the last good one"

@@ -53,7 +53,7 @@ class QualityCLI(LightningCLI):
         """Parse and do what a command line says.
 
         Args:
-            args: Words after `sdsiqa`; none takes the process's own.
+            args: Words after `sdsiqa`; `None`: use `sys.argv`.
         """
         return cls(
             QualityTask,
@@ -86,7 +86,7 @@ class QualityCLI(LightningCLI):
         parser.add_class_arguments(WandbSettings, "wandb")
 
     def before_instantiate_classes(self) -> None:
-        """Find the run's folder, and the checkpoint to go on from or to evaluate."""
+        """Find the run's folder, and the checkpoint to resume from or to evaluate."""
         config = self.config[self.subcommand]
         self.plain = self.to_plain(config)
         settings = self.plain["run"]
@@ -228,10 +228,10 @@ class QualityCLI(LightningCLI):
             raise RunMismatchError(f"{foreign[0]} is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it")
         if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
             config.ckpt_path = str(self.folder.last)
-            rank_zero_info(f"going on from {config.ckpt_path}")
+            rank_zero_info(f"resuming from {config.ckpt_path}")
         elif config.get("ckpt_path") == "last":
             raise CheckpointError(
-                f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to go on from; leave "
+                f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to resume from; leave "
                 "out --ckpt_path to start"
             )
         elif self.first is not None and config.get("ckpt_path") is None:
@@ -255,7 +255,7 @@ def main(args: list[str] | None = None) -> int:
     """Run a verb.
 
     Args:
-        args: Words after `sdsiqa`; none takes the process's own.
+        args: Words after `sdsiqa`; `None`: use `sys.argv`.
     """
     signals.listen()
     keep_freed_memory()

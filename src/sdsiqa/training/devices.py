@@ -35,7 +35,7 @@ class Processes:
 
     @classmethod
     def started(cls, environment: MutableMapping[str, str] = os.environ) -> "Processes | None":
-        """Read what `torchrun` or `srun` says; none if this process was started alone.
+        """Read what `torchrun` or `srun` says; `None` if this process was started alone.
 
         Args:
             environment: Variables of this process; Lightning asks for one that `srun -n` leaves out, which is added.

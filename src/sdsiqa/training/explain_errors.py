@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a run, in words that say what to do."""
+"""Errors of libraries in the middle of a run, turned into messages that say what to do."""
 
 import errno
 import re
@@ -19,7 +19,7 @@ _KILLED_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexp
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what libraries raise into an `SdsiqaError` where its cause is known; let everything else pass."""
+    """Turn what libraries raise into an `SdsiqaError` where its cause is known; leave everything else as it is."""
     try:
         yield
     except SdsiqaError as error:
@@ -41,14 +41,14 @@ def explain(error: BaseException) -> SdsiqaError | None:
         error: What a library raised.
 
     Returns:
-        The same for a person to read; none for what is not known.
+        The same for a person to read; `None` for what is not known.
     """
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         room = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "give this user the right to write there"
         return StorageError(
             f"{error.filename or 'a file'} could not be written ({error.strerror}); {room}, or set run.root to another folder. "
-            "What was written before is whole; the same command goes on"
+            "What was written before is whole; the same command resumes"
         )
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or _MEMORY.search(text):
         return TrainingFaultError(
@@ -58,12 +58,12 @@ def explain(error: BaseException) -> SdsiqaError | None:
     if _KILLED_WORKER.search(text):
         return TrainingFaultError(
             f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
-            "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command goes on from it"
+            "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
         )
     if _several() and _GONE.search(text):
         return TrainingFaultError(
             f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
-            "killed. The last checkpoint is good; the same command goes on from it"
+            "killed. The last checkpoint is good; the same command resumes from it"
         )
     return None
 

@@ -74,7 +74,7 @@ def parameter_groups(
 
 
 def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule, warmup: float, steps: int) -> LRScheduler:
-    """Give each group of weights the course of its learning rate over all steps.
+    """Give each group of weights the schedule of its learning rate over all steps.
 
     Args:
         optimizer: Its groups have the highest rate of each.

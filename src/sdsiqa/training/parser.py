@@ -1,4 +1,4 @@
-"""The parser of `sdsiqa fit` and its kin: strict about names, one line about what is wrong."""
+"""The parser of `sdsiqa fit`, `validate`, `test` and `predict`: unknown names are errors, each told in one line."""
 
 import inspect
 import sys

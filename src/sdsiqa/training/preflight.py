@@ -12,7 +12,7 @@ from sdsiqa.training.setting_names import Setting, check_names, settings_of
 
 
 def check(words: Sequence[str]) -> None:
-    """Check a command line of `fit` and its kin.
+    """Check a command line of `fit`, `validate`, `test` or `predict`.
 
     Args:
         words: Words after the verb.
@@ -40,7 +40,7 @@ def asks_for_help(words: Sequence[str]) -> bool:
 
 
 def _benchmark(settings: Sequence[Setting]) -> Benchmark | None:
-    """Build the benchmark; none where only the parser of the run can."""
+    """Build the benchmark; `None` where only the parser of the run can."""
     place = ("data", "benchmark")
     values = {setting.key: setting.value for setting in settings}  # a later one wins
     paths = [s.value for s in settings if s.key in (place, (*place, "class_path")) and s.value is not None]
@@ -54,7 +54,7 @@ def _benchmark(settings: Sequence[Setting]) -> Benchmark | None:
 
 
 def _resolved(value: str | None) -> str | None:
-    """Fill in variables of the environment; none for what other settings decide."""
+    """Fill in variables of the environment; `None` for what other settings decide."""
     if value is None or "${" not in value:
         return value
     try:

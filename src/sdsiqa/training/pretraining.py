@@ -1,6 +1,6 @@
 """Training in two stages: the first one is a run of its own, whose weights the second one starts from.
 
-The first stage has a configuration, a folder, checkpoints and a lock like every run, so it is stopped, gone on with and
+The first stage has a configuration, a folder, checkpoints and a lock like every run, so it is stopped, resumed and
 shared by all runs that start from the same one. It trains on the training part of the run's own benchmark and split, or on
 another benchmark; it never reads a test part.
 """
@@ -38,15 +38,15 @@ class Pretraining:
         network: What is trained; it has the parts that the run's network names in `stage_one`.
         objective: What is minimised.
         optimizer: Steps the weights; `None`: AdamW.
-        epochs: Passes over the training part; the validation part chooses among them by the network's own scores.
+        epochs: Epochs over the training part; the validation part chooses among them by the network's own scores.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
-        schedule: Course of the learning rate, as in the task.
+        schedule: Schedule of the learning rate, as in the task.
         warmup: As in the task.
-        data: Benchmark and view, as in `configs/data/`: a file, or what stands in one; none takes the training part of the
+        data: Benchmark and view, as in `configs/data/`: a file, or what stands in one; `None` takes the training part of the
             run's own benchmark and split.
-        crop: Side of a crop in pixels; none takes that of the data.
-        patches_per_image: Training crops cut from one decoded image; none takes that of the data.
-        batch_size: Images per step; none takes that of the data.
+        crop: Side of a crop in pixels; `None` takes that of the data.
+        patches_per_image: Training crops cut from one decoded image; `None` takes that of the data.
+        batch_size: Images per step; `None` takes that of the data.
     """
 
     checkpoint: Path | None = None
@@ -145,7 +145,7 @@ class FirstStage:
         return None if config["model"].get("pretraining") is None else cls(config, beside)
 
     def train(self, fit: Callable[[list[str]], object], processes: int) -> None:
-        """Bring it to its end, unless it is there; wait for whoever else is at it.
+        """Train the first stage unless it is finished; wait while another process trains it.
 
         Args:
             fit: Does what a command line says, given the words after `sdsiqa`.
@@ -175,7 +175,7 @@ class FirstStage:
             self.folder.lock.release()
 
     def weights(self, facts: Mapping[str, str]) -> Path | None:
-        """Give the file of what it has learnt; none after a mere trial (`fast_dev_run`).
+        """Give the file of what it has learnt; `None` after a mere trial (`fast_dev_run`).
 
         Args:
             facts: Version of the annotation and hash of the split of the run that starts from it.

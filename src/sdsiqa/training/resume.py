@@ -15,7 +15,7 @@ from sdsiqa.training.step_sync import StepSync
 
 
 class Restart(Checkpoint):
-    """Keeps `last.ckpt` fresh, so that a killed run repeats little and a stopped one nothing.
+    """Keeps `last.ckpt` fresh, so that a killed run repeats few steps and a stopped one none.
 
     A checkpoint within an epoch holds the position in the data (`EpochLoader`), the mean loss so far (`StepSync`), the learning
     curve (`History`), averaged weights, schedule and optimiser. Random states need no keeping: every step is seeded by its
@@ -44,7 +44,7 @@ class Restart(Checkpoint):
         self._rows = int(state_dict["rows"])
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Cut off what a killed life has logged behind the checkpoint; it is logged again."""
+        """Remove rows that a killed process logged behind the checkpoint; they are logged again."""
         self._loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
         for logger in self._loggers:
             logger.go_on(self._rows)

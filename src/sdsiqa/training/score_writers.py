@@ -41,7 +41,7 @@ def log_agreement(part: ScoredPart) -> None:
     trainer, scores = part.trainer, part.scores
     start = part.is_fitting and trainer.global_step == 0
     with warnings.catch_warnings(record=True) as heard:
-        # a collapsed epoch is shown as NaN; the training goes on. Before the first step it is no news
+        # a collapsed epoch is shown as NaN; training continues. Before the first step it is expected
         warnings.simplefilter("ignore" if start else "always", metrics.AgreementWarning)
         values = metrics.agreement(scores.score, scores.quality)
     with warnings.catch_warnings():

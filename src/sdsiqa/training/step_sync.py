@@ -29,7 +29,7 @@ class _Message:
         step: Optimiser steps up to and with this one.
         loss: Loss on this device, on its way to the CPU.
         images: Rows of the benchmark's table that this device trained on.
-        ready: Says when the copy is there; none for a loss that is on the CPU already.
+        ready: Says when the copy is there; `None` for a loss that is on the CPU already.
         sums: Over devices, of loss and signals, once they are sent.
         sent: Says when the sums are complete.
     """
@@ -165,7 +165,7 @@ class StepSync(Callback):
         return (
             f"the loss of {where} is {float(message.loss)}; the images of that step on this device: {images}. Look at their "
             "files and scores with `sdsiqa check-data`, or lower the learning rate. The last checkpoint is from before; the same "
-            "command goes on from it"
+            "command resumes from it"
         )
 
 

@@ -33,12 +33,12 @@ class QualityTask(lightning.LightningModule):
         optimizer: Steps the weights; its learning rate is that of new layers. `None`: AdamW, since arguments of an optimiser that
             is the default would leak into the one that a configuration names.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
-        schedule: Course of the learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
+        schedule: Learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
         pretraining: A first stage of training, whose weights this one starts from.
         frozen_fraction: Share of the steps, the first ones, in which parts that start from pretrained weights are frozen.
-        ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; none starts
+        ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; `None` starts
             from a random one.
         regression: Closed-form regression on features of whole images that takes the place of training.
         channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
@@ -95,7 +95,7 @@ class QualityTask(lightning.LightningModule):
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
-        """Start from the mean quality or a solution in closed form, unless a checkpoint goes on from somewhere."""
+        """Start from the mean quality or a solution in closed form, unless the run resumes from a checkpoint."""
         if self.trainer.ckpt_path is not None:
             return
         data = cast(QualityDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]

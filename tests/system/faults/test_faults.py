@@ -77,7 +77,7 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path, run: Callable[..., End], 
     end = run(fit(tmp_path, "Fill", step="5", folder=str(small_disk)))
     assert end.status == 1
     assert "could not be written (No space left on device)" in end.last_words, end.said[-3000:]
-    assert "is the one written before and is good; make room, and the same command goes on" in end.last_words
+    assert "is the one written before and is good; make room, and the same command resumes" in end.last_words
     is_good(tmp_path, 4)
     (small_disk / "filler").unlink()
     again = run(fit(tmp_path, "Fill", step="5", folder=str(small_disk)))

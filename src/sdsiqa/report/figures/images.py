@@ -40,7 +40,7 @@ class ImageFinder:
         return benchmark in self.roots
 
     def pixels(self, benchmark: str, image: str) -> NDArray[np.uint8] | None:
-        """Read an image, RGB `(H, W, 3)`; none if it is not here or broken.
+        """Read an image, RGB `(H, W, 3)`; `None` if it is not here or broken.
 
         Args:
             benchmark: The benchmark's name.
@@ -57,7 +57,7 @@ class ImageFinder:
             return None
 
     def thumbnail(self, benchmark: str, image: str, side: int) -> NDArray[np.uint8] | None:
-        """Read an image, made small; none if it is not here or broken.
+        """Read an image, made small; `None` if it is not here or broken.
 
         Args:
             benchmark: The benchmark's name.
@@ -84,7 +84,7 @@ def shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _root(name: str, place: Path) -> Path | None:
-    """The authors' folder at a place; none if it is not there. Demo, which makes itself, is not made for a report."""
+    """The authors' folder at a place; `None` if it is not there. Demo, which makes itself, is not made for a report."""
     if name not in BENCHMARKS or not place.expanduser().is_dir():
         return None
     kind = BENCHMARKS[name]

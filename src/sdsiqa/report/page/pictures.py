@@ -74,7 +74,7 @@ def pictures(
         share: Among how many benchmarks the budget is divided.
 
     Returns:
-        The pictures; none if no image is here.
+        The pictures; `None` if no image is here.
     """
     if not images.has(benchmark):
         return None

@@ -11,7 +11,7 @@ from sdsiqa.report.table import Table, about_dashes, number, span
 
 
 def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
-    """Make the matrix, in SRCC; none if nothing was tested on a benchmark it never saw.
+    """Make the matrix, in SRCC; `None` if nothing was tested on a benchmark it never saw.
 
     Args:
         results: Of any methods; own test parts stand in brackets; a method tested on its own benchmark alone

@@ -24,7 +24,7 @@ def paired_tables(results: Sequence[Result], evidence: Evidence, baseline: str |
     Args:
         results: Of any methods.
         evidence: Their measures.
-        baseline: The method that the others are compared with; none makes no table.
+        baseline: The method that the others are compared with; `None` makes no table.
     """
     tables = []
     for group, some in by_group(results, is_cross=False).items():

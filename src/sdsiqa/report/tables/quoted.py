@@ -51,7 +51,7 @@ def read_quoted(path: Path) -> list[dict[str, str]]:
 
 
 def quoted_table(results: Sequence[Result], evidence: Evidence, quoted: Sequence[Mapping[str, str]]) -> Table | None:
-    """Set published numbers beside ours of the same method, benchmarks and distortion; none if nothing matches.
+    """Set published numbers beside ours of the same method, benchmarks and distortion; `None` if nothing matches.
 
     The rows of the paper's own tables are all there, whatever was run; others where we have the pair of benchmarks.
 
@@ -98,7 +98,7 @@ def plain(name: str) -> str:
     """Reduce a name to letters and digits in lower case, so that `DB-CNN` is `dbcnn`, and drop a size behind a benchmark.
 
     Args:
-        name: As somebody writes it.
+        name: In any spelling.
     """
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*\)$", "", name.strip()).lower())
 

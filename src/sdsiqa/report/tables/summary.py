@@ -32,7 +32,7 @@ def summary_tables(
     Args:
         results: Of any methods; tests on benchmarks never seen in training are left to the cross-dataset matrix.
         evidence: Their measures.
-        baseline: Name of the method that the others are compared with; none compares nothing.
+        baseline: Name of the method that the others are compared with; `None` compares nothing.
         blanks: Methods that have no score on a benchmark.
     """
     groups = by_group(results, is_cross=False).items()

@@ -1,4 +1,4 @@
-"""What is fitted in closed form to features of whole images, before the first step or in place of any."""
+"""Heads that are fitted in closed form to features of whole images, before the first step or instead of training."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ class ClosedForm(ABC):
     """Fits a part of a network to features of whole images.
 
     Args:
-        folder: Where features are kept between runs; none computes them each time.
+        folder: Where features are kept between runs; `None` computes them each time.
         lr_scale: Factor on the learning rate of the solved weights.
     """
 

@@ -37,7 +37,7 @@ class FeatureRegression(ClosedForm):
     trained on or has fewer than ten images, by that of left-out contents of the training part.
 
     Args:
-        folder: Where features are kept between runs; none computes them each time.
+        folder: Where features are kept between runs; `None` computes them each time.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -93,7 +93,7 @@ class SupportVectorRegression(FeatureRegression):
         costs: Candidates for the cost of an error beyond the margin.
         gammas: Candidates for γ of the kernel `exp(−γ |x − v|²)`.
         margin: Errors of quality up to here cost nothing.
-        folder: Where features are kept between runs; none computes them each time.
+        folder: Where features are kept between runs; `None` computes them each time.
     """
 
     def __init__(

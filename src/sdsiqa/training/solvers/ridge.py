@@ -1,4 +1,4 @@
-"""A head from ridge regression on frozen features: minutes of training for the price of one pass over the images."""
+"""A head from ridge regression on frozen features: solved after one pass over the images."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class RidgeStart(ClosedForm):
 
     Args:
         penalties: Candidates for the penalty, on standardised features.
-        folder: Where features are kept between runs; none computes them each time.
+        folder: Where features are kept between runs; `None` computes them each time.
         lr_scale: Factor on the learning rate of the solved weights. A thousand of them act on standardised features and
             move the score together, so a rate that suits a convolution would undo the solution within a few steps.
     """
