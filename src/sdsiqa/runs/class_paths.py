@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sdsiqa.errors import ClassNotFoundError, SdsiqaError, SettingError
+from sdsiqa.runs.fingerprint import short_paths
 
 Kind = TypeVar("Kind")
 
@@ -51,7 +52,8 @@ def import_class(path: str, base: type[Kind]) -> type[Kind]:
         hint = f"; did you mean {f'{place}.{near[0]}'!r}?" if near else ""
         raise ClassNotFoundError(f"{path!r}: there is no {name!r} in {place}{hint}")
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ClassNotFoundError(f"{path!r} is no subclass of {base.__module__}.{base.__qualname__}; give the path of one")
+        wanted = short_paths(f"{base.__module__}.{base.__qualname__}")
+        raise ClassNotFoundError(f"{path!r} is no subclass of {wanted}; give the path of one")
     if inspect.isabstract(found):
         methods = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise ClassNotFoundError(f"{path!r} does not define {methods}, which its base class leaves open")
