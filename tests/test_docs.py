@@ -132,3 +132,18 @@ def test_the_tree_of_the_architecture_is_that_of_the_source() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
     assert floors.splitlines() == layers
+
+
+def test_constructors_that_raise_say_so() -> None:
+    """In the docstring of the class, where the help of the command line reads it."""
+    silent = []
+    for file in sorted(SOURCE.rglob("*.py")):
+        for kind in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)):
+            makers = [
+                node for node in kind.body if isinstance(node, ast.FunctionDef) and node.name in ("__init__", "__post_init__")
+            ]
+            raised = [node.exc for maker in makers for node in ast.walk(maker) if isinstance(node, ast.Raise) and node.exc]
+            raised = [error for error in raised if not ast.unparse(error).startswith("AssertionError")]  # a fault of our own
+            if raised and "Raises:" not in (ast.get_docstring(kind) or ""):
+                silent.append(f"{file.relative_to(SOURCE)}: {kind.name}")
+    assert silent == []

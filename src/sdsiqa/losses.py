@@ -191,6 +191,9 @@ class Weighted(QualityLoss):
     Args:
         losses: The losses.
         weights: Their weights, as many.
+
+    Raises:
+        ValueError: There are not as many weights as losses.
     """
 
     compares = True  # one of them may

@@ -47,6 +47,9 @@ class Benchmark(ABC):
     Args:
         root: Folder the authors' archive was unpacked to, or the folder that holds it.
         short_side: Resize every image so that its short side has this many pixels; None keeps the authors' size.
+
+    Raises:
+        ValueError: `short_side` is below 1.
     """
 
     name: ClassVar[str]
@@ -252,6 +255,9 @@ class Benchmark(ABC):
             found: What was counted.
             expected: What the authors ship.
             what: What is counted, in the plural.
+
+        Raises:
+            BenchmarkMismatchError: The numbers differ.
         """
         if found == expected:
             return

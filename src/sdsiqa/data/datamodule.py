@@ -43,6 +43,9 @@ class QualityDataModule(lightning.LightningDataModule):
         num_workers: Loader processes per device.
         cache: Folder that keeps decoded images and maps in one mapped file; `None` decodes every time.
         maps: Folder that keeps saliency maps by image content; `None` computes them again when an image is decoded.
+
+    Raises:
+        SdsiqaError: The saliency source is too slow for every epoch, and neither `maps` nor `cache` is set.
     """
 
     def __init__(
@@ -127,7 +130,11 @@ class QualityDataModule(lightning.LightningDataModule):
         self._open_cache(jobs=max(1, os.cpu_count() or 1))
 
     def setup(self, stage: str) -> None:
-        """Decide the split and open the cache."""
+        """Decide the split and open the cache.
+
+        Raises:
+            SdsiqaError: `batch_size` is not a multiple of the number of devices.
+        """
         if self.batch_size % self._world:
             raise SdsiqaError(
                 f"data.batch_size is {self.batch_size} images per step and does not divide over {self._world} devices; "

@@ -61,6 +61,9 @@ class Job:
         extra: More options of `sbatch`, such as `account=...`.
         setup: Shell lines before the run, such as `module load cuda`.
         lead: Seconds before the time limit at which the run is asked to save itself.
+
+    Raises:
+        LaunchError: A value is out of range, or SLURM does not take it.
     """
 
     name: str

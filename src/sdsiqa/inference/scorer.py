@@ -32,6 +32,9 @@ class Scorer:
         saliency: Source of saliency maps.
         recipe: Size, crops and grid of images.
         device: Where to compute.
+
+    Raises:
+        CheckpointError: The network compares with references.
     """
 
     def __init__(

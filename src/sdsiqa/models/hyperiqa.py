@@ -103,6 +103,9 @@ class HyperIQA(Method):
         same_padding: Pad as TensorFlow does, for weights that were trained so.
         levels: Four of timm's feature levels, shallow to deep; `None` takes the last four.
         frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
+
+    Raises:
+        ValueError: `levels` does not name four levels.
     """
 
     title = "HyperIQA"

@@ -117,7 +117,11 @@ class SDSIQA(QualityNetwork):
         return self.fusion.linear_path
 
     def pooled_features(self, image: Tensor, saliency: Tensor | None = None) -> Tensor:
-        """Features that the linear path maps to a score: `(N, D)` float32; arguments as in `forward`."""
+        """Features that the linear path maps to a score: `(N, D)` float32; arguments as in `forward`.
+
+        Raises:
+            ValueError: The fusion head has no linear path.
+        """
         if self.fusion.linear_path is None:
             raise ValueError("there is no linear path; set fusion.linear_path to true")
         levels = self.branches(image, image.new_ones(1, 1, 1, 1) if saliency is None else saliency)

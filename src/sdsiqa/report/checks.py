@@ -39,6 +39,9 @@ def check_labels(result: Result) -> None:
 
     Args:
         result: One result.
+
+    Raises:
+        RunMismatchError: Quality does not follow from the opinion scores by the constants of the benchmark.
     """
     mos, quality = result.table["mos"].to_numpy(), result.table["quality"].to_numpy()
     if result.benchmark in BENCHMARKS:
@@ -70,6 +73,9 @@ def check_part(result: Result) -> None:
 
     Args:
         result: One result.
+
+    Raises:
+        RunMismatchError: Images of the table trained the network, or are not those of its test part.
     """
     images = set(result.table["image"])
     leaked = sorted(images & result.seen)

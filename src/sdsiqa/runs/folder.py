@@ -37,6 +37,9 @@ class RunSettings:
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
         test: Whether the test part is read at the end; a first stage leaves it alone.
+
+    Raises:
+        RunMismatchError: `checkpoint_every` is negative.
     """
 
     name: str = "run"

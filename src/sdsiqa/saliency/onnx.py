@@ -36,6 +36,9 @@ class Sidecar:
         std: Divided by per channel.
         output: Name or position of the output that is the map.
         kind: What the output holds; a logit goes through a sigmoid, a log-density through exp.
+
+    Raises:
+        ValueError: A value is not one of its choices, or two exclude each other.
     """
 
     size: tuple[int, int] | None = None
@@ -80,7 +83,11 @@ class Sidecar:
         return np.ascontiguousarray(scaled.transpose(axes)[None], np.float32)
 
     def finish(self, output: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Turn the model's output into a map `(h, w)` that grows with saliency."""
+        """Turn the model's output into a map `(h, w)` that grows with saliency.
+
+        Raises:
+            ValueError: The output of the model has another shape than expected.
+        """
         values = np.squeeze(output).astype(np.float64)
         if output.size == max(output.shape, default=1):
             values = output.reshape(output.shape[-2:]).astype(np.float64)  # one row or column is still a map

@@ -43,6 +43,9 @@ class QualityTask(lightning.LightningModule):
         regression: Closed-form regression on features of whole images that takes the place of training.
         channels_last: Keep activations channels-last, which is faster on GPUs with half precision.
         compile: Compile the network with `torch.compile`.
+
+    Raises:
+        ValueError: `frozen_fraction` is not in [0, 1), or both `ridge_start` and `regression` are set.
     """
 
     def __init__(
@@ -95,7 +98,11 @@ class QualityTask(lightning.LightningModule):
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
     def on_fit_start(self) -> None:
-        """Start from the mean quality or a solution in closed form, unless the run resumes from a checkpoint."""
+        """Start from the mean quality or a solution in closed form, unless the run resumes from a checkpoint.
+
+        Raises:
+            SdsiqaError: The network is fitted by a regression, and none is set.
+        """
         if self.trainer.ckpt_path is not None:
             return
         data = cast(QualityDataModule, self.trainer.datamodule)  # type: ignore[attr-defined]

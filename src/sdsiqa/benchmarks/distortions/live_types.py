@@ -114,6 +114,9 @@ def fast_fading(image: Image, snr: float, generator: np.random.Generator) -> Ima
         image: RGB `(H, W, 3)` uint8.
         snr: Mean signal-to-noise ratio in decibels.
         generator: Draws amplitudes and flips.
+
+    Raises:
+        ImageError: No damaged stream could be decoded.
     """
     from scipy.special import erfc
 

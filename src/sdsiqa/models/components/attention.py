@@ -17,6 +17,9 @@ class SpatialAttention(nn.Module):
 
     Args:
         kernel: Side of the convolution, odd.
+
+    Raises:
+        ValueError: `kernel` is even.
     """
 
     def __init__(self, kernel: int = 7) -> None:

@@ -77,6 +77,9 @@ class Backbone(nn.Module):
         channels: Input channels; those beyond RGB start with zero weights.
         frozen: Whether weights and statistics stay as they are.
         frozen_statistics: Whether normalisation layers keep their statistics while weights learn.
+
+    Raises:
+        ValueError: `levels` is empty, or does not go from shallow to deep.
     """
 
     def __init__(
