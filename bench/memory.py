@@ -115,7 +115,7 @@ def _count(batch: Sample) -> int:
 def _own(pid: str | int) -> float:
     """Memory in MB that no file holds; what forked processes share counts once, spread over them.
 
-    Pages of a mapped file are left out: the system keeps them once for everybody and takes them back when it needs to.
+    Pages of a mapped file are left out: the system keeps them once for all processes and frees them when needed.
     """
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Pss_Anon:\s+(\d+) kB", text, re.MULTILINE)
