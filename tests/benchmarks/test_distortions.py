@@ -1,4 +1,4 @@
-"""The distortion bench: every level is stronger than the one before, seeded, and what its parameter says."""
+"""The distortion sets: every level is stronger than the one before, seeded, and what its parameter says."""
 
 import json
 from pathlib import Path
@@ -11,19 +11,19 @@ from sdsiqa.benchmarks import Distorted
 from sdsiqa.benchmarks import distorted as module
 from sdsiqa.benchmarks.distortions import other_types as kinds
 from sdsiqa.benchmarks.distortions.live_types import distort
-from sdsiqa.benchmarks.distortions.sets import BENCHES, DBCNN, TID
+from sdsiqa.benchmarks.distortions.sets import SETS, DBCNN, TID
 from sdsiqa.benchmarks.proxy import gmsd
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import write_image
 
 IMAGE = scene(1, 96, 112)
-NEW = [(bench, name) for bench in ("dbcnn", "tid") for name in BENCHES[bench]]
+NEW = [(kind, name) for kind in ("dbcnn", "tid") for name in SETS[kind]]
 RANDOM = {"wn", "pink", "colournoise", "hfnoise", "impulse", "multiplicative", "denoised", "blocks", "eccentric"}
 
 
-@pytest.mark.parametrize(("bench", "name"), NEW, ids=str)
-def test_levels_grow_and_repeat(bench: str, name: str) -> None:
-    table = BENCHES[bench]  # type: ignore[index]
+@pytest.mark.parametrize(("kind", "name"), NEW, ids=str)
+def test_levels_grow_and_repeat(kind: str, name: str) -> None:
+    table = SETS[kind]  # type: ignore[index]
     errors = []
     for level in range(1, len(table[name].strengths) + 1):
         made = [distort(IMAGE, name, level, seed, table) for seed in range(6 if name in RANDOM else 1)]
@@ -115,4 +115,4 @@ def test_other_photographs_or_settings_are_refused(tmp_path: Path) -> None:
     write_image(folder / "photo0.bmp", scene(4))
     with pytest.raises(BenchmarkMismatchError, match="would have one name"):
         Distorted(tmp_path / "new", folder).table()
-    assert json.loads((tmp_path / "made" / "distorted.json").read_text())["bench"] == "live"
+    assert json.loads((tmp_path / "made" / "distorted.json").read_text())["distortions"] == "live"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.benchmarks.distortions.live_types import distort
-from sdsiqa.benchmarks.distortions.sets import BENCHES
+from sdsiqa.benchmarks.distortions.sets import SETS
 from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import write_bytes
@@ -38,7 +38,7 @@ class Distorted(Benchmark):
     Args:
         root: Folder to make it in, and to find it in afterwards.
         photographs: Folder of pristine photographs, with all its subfolders.
-        bench: Which distortions: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.benchmarks.distortions.sets`).
+        distortions: Which set: LIVE's five, DB-CNN's nine, or RankIQA's of TID2013 (`sdsiqa.benchmarks.distortions.sets`).
         longest: Photographs with a short side above it are shrunk to it, which also removes noise and artefacts of their own.
         short_side: As for every benchmark; `None` keeps the size.
     """
@@ -55,12 +55,12 @@ class Distorted(Benchmark):
         self,
         root: Path,
         photographs: Path,
-        bench: Literal["live", "dbcnn", "tid"] = "dbcnn",
+        distortions: Literal["live", "dbcnn", "tid"] = "dbcnn",
         longest: int = 512,
         short_side: int | None = None,
     ) -> None:
         super().__init__(root, short_side)
-        self.photographs, self.bench, self.longest = Path(photographs).expanduser(), bench, longest
+        self.photographs, self.distortions, self.longest = Path(photographs).expanduser(), distortions, longest
 
     @cached_property
     def root(self) -> Path:
@@ -101,7 +101,7 @@ class Distorted(Benchmark):
         with FileLock(self.given / ".lock"):
             sources = self.sources()
             sizes = {content: file.stat().st_size for content, file in sources.items()}
-            facts = {"version": VERSION, "bench": self.bench, "longest": self.longest, "photographs": sizes}
+            facts = {"version": VERSION, "distortions": self.distortions, "longest": self.longest, "photographs": sizes}
             if facts_file.exists() and json.loads(facts_file.read_text()) != facts:
                 raise BenchmarkMismatchError(
                     f"{self.given} was made from other photographs or with other settings; give another root, or remove it"
@@ -133,11 +133,11 @@ class Distorted(Benchmark):
         return rows
 
     def _levels(self) -> list[tuple[str, int]]:
-        return [(name, level + 1) for name, kind in BENCHES[self.bench].items() for level in range(len(kind.strengths))]
+        return [(name, level + 1) for name, kind in SETS[self.distortions].items() for level in range(len(kind.strengths))]
 
     def _row(self, content: str, reference: str, pixels: NDArray[np.uint8], name: str, level: int) -> dict[str, Any]:
         seed = int.from_bytes(content.encode()[-6:])
-        image = distort(pixels, name, level, seed, BENCHES[self.bench])
+        image = distort(pixels, name, level, seed, SETS[self.distortions])
         file = f"{name}/{content}-{level}.png"
         write_image(self.given / file, image)
         facts = {"image": file, "mos": proxy(gmsd(pixels, image)), "content": content}

@@ -26,7 +26,7 @@ class RankIQA(Method):
         - Batches of the first stage are drawn at random, not as full grids of types and levels; for every five crops one
           undistorted reference joins as level 0.
         - Levels are those of a benchmark's training part, of Demo, or of a folder of photographs with the paper's own
-          (`configs/data/distorted.yaml`, bench `tid`), not of Waterloo Exploration and Places2.
+          (`configs/data/distorted.yaml`, `distortions: tid`), not of Waterloo Exploration and Places2.
         - The two fully connected layers start at random, the backbone from ImageNet.
         - Milder is higher in both stages; the margin is 0.1 on quality in [0, 1], where the paper's is 10 on its scale.
         - AdamW in both stages with rates found for such labels; scores are means over a fixed grid of crops, not 30 random ones.

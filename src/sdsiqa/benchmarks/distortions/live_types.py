@@ -32,15 +32,15 @@ class Distortion(NamedTuple):
     unit: str
 
 
-def distort(image: Image, name: str, level: int, seed: int, bench: Mapping[str, Distortion] | None = None) -> Image:
+def distort(image: Image, name: str, level: int, seed: int, among: Mapping[str, Distortion] | None = None) -> Image:
     """Distort an image.
 
     Args:
         image: RGB `(H, W, 3)` uint8.
-        name: Key of the bench.
+        name: Name of the distortion.
         level: 1 (mild) to the number of strengths.
         seed: With name and level, what decides all draws.
-        bench: Distortions by name; `None` takes `DISTORTIONS`.
+        among: Distortions by name; `None` takes `DISTORTIONS`.
 
     Returns:
         RGB `(H, W, 3)` uint8.
@@ -49,7 +49,7 @@ def distort(image: Image, name: str, level: int, seed: int, bench: Mapping[str, 
         ValueError: There is no such level.
         ImageError: This OpenCV has no JPEG 2000.
     """
-    family = (DISTORTIONS if bench is None else bench)[name]
+    family = (DISTORTIONS if among is None else among)[name]
     if not 1 <= level <= len(family.strengths):
         raise ValueError(f"level {level!r} of {name!r}; expected 1 to {len(family.strengths)}")
     generator = np.random.default_rng((seed, level, *name.encode()))

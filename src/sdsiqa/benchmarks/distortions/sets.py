@@ -16,7 +16,7 @@ from typing import Literal
 from sdsiqa.benchmarks.distortions import other_types as kinds
 from sdsiqa.benchmarks.distortions.live_types import DISTORTIONS, Distortion, gaussian_blur, jpeg, jpeg2000
 
-Bench = Literal["live", "dbcnn", "tid"]
+Name = Literal["live", "dbcnn", "tid"]
 
 _QUALITY, _RATIO = "quality", "raw size / compressed size"
 _VARIANCE, _SHIFT = "variance of values in [0, 1]", "added to values in 0 … 255"
@@ -58,4 +58,4 @@ TID: dict[str, Distortion] = {
 }
 """RankIQA's 17 types of TID2013; mean shift and contrast, which go both ways, are two each, so that levels are ordered."""
 
-BENCHES: Mapping[Bench, Mapping[str, Distortion]] = {"live": DISTORTIONS, "dbcnn": DBCNN, "tid": TID}
+SETS: Mapping[Name, Mapping[str, Distortion]] = {"live": DISTORTIONS, "dbcnn": DBCNN, "tid": TID}
