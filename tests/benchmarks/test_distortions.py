@@ -11,7 +11,7 @@ from sdsiqa.benchmarks import Distorted
 from sdsiqa.benchmarks import distorted as module
 from sdsiqa.benchmarks.distortions import other_types as kinds
 from sdsiqa.benchmarks.distortions.live_types import distort
-from sdsiqa.benchmarks.distortions.sets import SETS, DBCNN, TID
+from sdsiqa.benchmarks.distortions.sets import DBCNN, SETS, TID
 from sdsiqa.benchmarks.proxy import gmsd
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import write_image
