@@ -7,10 +7,12 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runs import words
 from sdsiqa.cli import STAGES, TOOLS, main, overview
+from sdsiqa.images import write_image
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -189,6 +191,31 @@ def test_a_file_where_a_folder_is_to_be_is_named_before_any_work(
     said = f"sdsiqa {line.split()[0]}: {option}: {file} is a file; expected a folder\n"
     assert capsys.readouterr().err == said
     assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("line", ["grid {}", "submit {}", "prefetch {}", "check-data {}", "saliency . --out x --provider {}"])
+def test_a_file_that_is_no_yaml_is_named_in_one_line(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "binary.yaml"
+    for content in (b"\xff\xfe\x00", b"a: ["):
+        file.write_bytes(content)
+        try:
+            status = main(line.format(file).split())
+        except SystemExit as stop:
+            status = int(str(stop.code))
+        assert status in (1, 2)
+        error = capsys.readouterr().err
+        assert str(file) in error
+        assert error.count("\n") == 1
+
+
+def test_what_the_system_refuses_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    write_image(tmp_path / "photos" / "a.png", np.zeros((32, 32, 3), np.uint8))
+    out = tmp_path / ("name" * 100)  # longer than file systems take
+    assert main(["saliency", str(tmp_path / "photos"), "--out", str(out)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"sdsiqa saliency: {out}")
+    assert error.count("\n") == 1
 
 
 def test_a_folder_where_a_file_is_to_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,9 +88,14 @@ def _run(words: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"sdsiqa {name}: stopped; files are whole or not there", file=sys.stderr)
         return 130
-    except errors.SdsiqaError as error:
+    except errors.SdsiqaError as error:  # some are an OSError, too
         print(f"sdsiqa {name}: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
+    except OSError as error:
+        if error.filename is None:  # of no file: a broken pipe, or a fault of the program
+            raise
+        print(f"sdsiqa {name}: {error.filename}: {error.strerror or error}", file=sys.stderr)
+        return 1
 
 
 def _nearest(name: str) -> str:

@@ -139,14 +139,26 @@ _KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.na
 _PATHS = ("tests",)
 
 
+def read_yaml(file: Path) -> Any:
+    """Read an experiment or a run file as it stands.
+
+    Args:
+        file: The file.
+
+    Raises:
+        ExperimentError: It is no YAML.
+    """
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ExperimentError(f"{file} is no YAML file: {' '.join(str(error).split())}") from error
+
+
 def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """Read a file and those that it extends, and make their paths relative to here."""
     if not file.is_file():
         raise ExperimentError(f"{file} does not exist; `experiments/README.md` lists the experiments")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ExperimentError(f"{file} is no YAML file: {error}") from error
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise ExperimentError(f"{file} holds {type(content).__name__}; expected keys such as benchmarks and splits")
     base = content.pop("extends", None)

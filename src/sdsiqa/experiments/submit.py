@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from sdsiqa.errors import LaunchError
 from sdsiqa.experiments.cell import State
-from sdsiqa.experiments.definition import Experiment
+from sdsiqa.experiments.definition import Experiment, read_yaml
 from sdsiqa.experiments.plan import folder_of_run, plan
 from sdsiqa.experiments.slurm import LEAD, Job
 from sdsiqa.files import write_bytes
@@ -125,10 +123,7 @@ def _sbatch(file: Path) -> str:
 
 def _is_experiment(file: Path) -> bool:
     """Say whether a file is an experiment rather than a run."""
-    try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise LaunchError(f"{file} is no YAML file: {' '.join(str(error).split())}") from error
+    content = read_yaml(file)
     return isinstance(content, dict) and bool({"extends", "benchmarks", "stack", "axes"} & set(content))
 
 

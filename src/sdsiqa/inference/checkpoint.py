@@ -23,9 +23,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - the one door
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:120] or "the file is empty"
         raise CheckpointError(
-            f"{path}: is no checkpoint of plain weights ({reason}); it was not opened further, because such files can run code"
+            f"{path}: is no checkpoint of plain weights, or is cut ({type(error).__name__}); it was not opened further, because "
+            "such files can run code"
         ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise CheckpointError(f"{path}: holds no `state_dict`; expected a checkpoint of `sdsiqa fit`")

@@ -34,6 +34,8 @@ def import_class(path: str, base: type[Kind]) -> type[Kind]:
         ClassNotFoundError: There is no such module or class, it cannot be imported, or it is no such subclass.
     """
     place, _, name = path.rpartition(".")
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ClassNotFoundError(f"{path!r} is no path of a class; expected one such as mypackage.MyClass")
     try:
         module = import_module(place)
     except SdsiqaError:
@@ -82,7 +84,7 @@ def part_of_file(file: Path, part: str) -> dict[str, Any]:
         if isinstance(data, str):  # a run file that points at a data file
             return part_of_file(file.parent / data, part)
         found: Any = OmegaConf.to_container(OmegaConf.create({"part": data.get(part)}), resolve=True)["part"]  # type: ignore[index, call-overload]
-    except (YAMLError, OmegaConfBaseException, AttributeError, OSError) as error:
+    except (YAMLError, OmegaConfBaseException, AttributeError, OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{file}: cannot be read as a data file ({' '.join(str(error).split())[:160]})") from error
     found = {"class_path": found} if isinstance(found, str) else found
     if not isinstance(found, dict) or "class_path" not in found:
