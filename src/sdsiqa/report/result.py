@@ -35,8 +35,8 @@ class Result:
         test_per_train: Test images per training image.
         minutes: Of training; NaN if unknown.
         chosen_by: What chose the epoch; empty if unknown.
-        seen: Images of the training and validation part; `None` if unknown.
-        tested: Images of the test part; `None` if unknown.
+        seen: Images of the training and validation part; empty if unknown.
+        tested: Images of the test part; empty if unknown.
         root: Folder of the benchmark's images, if the run says it.
         is_foreign: Whether it is not of a run of ours.
         settings: What decided the run but for split and seed: values by dotted key.
