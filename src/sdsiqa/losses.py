@@ -1,4 +1,4 @@
-"""What training minimises. Scores and quality are float32, quality in [0, 1], higher is better."""
+"""Losses between scores and quality. Both are float32, quality in [0, 1], higher is better."""
 
 import math
 from abc import ABC, abstractmethod

@@ -54,14 +54,14 @@ class Benchmark(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    """What tables and messages call it; the class's name where nothing else is stated."""
+    """Name in tables and messages; the name of the class by default."""
     mos_range: ClassVar[tuple[float, float]]
     """The fixed ends of the authors' scale, the lower one first."""
     higher_is_better: ClassVar[bool] = True
     opinion: ClassVar[str] = "MOS"
     """Name of the opinion scores in figures."""
     opinion_in_words: ClassVar[str] = ""
-    """What axes call labels that are no opinion of people, such as `quality by GMSD (proxy)`; empty: `opinion`."""
+    """Axis label of scores that are not human opinion, such as `quality by GMSD (proxy)`; empty: `opinion`."""
     size: ClassVar[int | None] = None
     contents: ClassVar[int | None] = None
     url: ClassVar[str] = ""

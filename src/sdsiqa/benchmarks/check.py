@@ -40,7 +40,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """What one file turned out to be.
+    """The result of decoding one file.
 
     Args:
         error: Why it cannot be used; empty if it can.
@@ -104,7 +104,7 @@ def inspect_all(root: Path, paths: list[str], jobs: int) -> dict[str, Finding]:
 
 @dataclass
 class Report:
-    """What a check found.
+    """The result of a check.
 
     Args:
         title: The benchmark.

@@ -22,7 +22,7 @@ LISTS = {"csiq": "CSIQ.txt", "live": "LIVE.txt"}
 """Lists that ARNIQA's row numbers count in; LIVE's has our order, so it may be absent."""
 
 PREFIXES = {"livec": "clive"}
-"""What LIQE calls a benchmark in its file names, where that is not our name."""
+"""Names of benchmarks in the file names of LIQE, where they differ from ours."""
 
 
 def read_published_split(folder: Path, number: int, benchmark: str, table: pd.DataFrame) -> Split:

@@ -16,7 +16,7 @@ from sdsiqa.files import write_bytes
 
 PARTS = ("train", "val", "test")
 NUMBERED = 10
-"""How many numbered splits a benchmark has: 0 to 9."""
+"""Number of numbered splits of a benchmark: 0 to 9."""
 
 
 @dataclass(frozen=True)

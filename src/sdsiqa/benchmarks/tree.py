@@ -82,7 +82,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Located:
-    """Where the listed images are.
+    """The paths of the listed images.
 
     Args:
         paths: Listed name → path on disk, for those that are there.

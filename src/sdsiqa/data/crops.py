@@ -1,4 +1,4 @@
-"""Where crops are cut: at random in training, on a fixed grid in evaluation.
+"""Crops: random ones in training, a fixed grid in evaluation.
 
 Nothing here may change what a person would say of the quality: no resize, no colour, no blur. Every crop carries the
 label of its image, so an augmentation that changes quality would make that label wrong.

@@ -19,7 +19,7 @@ from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 
 
 class Sample(TypedDict, total=False):
-    """What a loader yields; `B` images of `P` crops.
+    """A batch; `B` images of `P` crops.
 
     Attributes:
         image: `(B, P, 3, h, w)` RGB; uint8 in the loader, float32 in [0, 1] on the device.

@@ -20,7 +20,7 @@ from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import CELL, RunLock
 
 FACTS = ("hash", "split_hash", "data_version", "code_version")
-"""What decides the result of a cell: configuration, split, annotation, code."""
+"""Facts that decide the result of a cell: configuration, split, annotation, code."""
 
 QUIET = ("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false")
 """Options of a run whose output goes to a file."""
@@ -78,13 +78,13 @@ class Cell:
 
     @property
     def failure(self) -> dict[str, Any]:
-        """How it failed the last time: `step`, `status`, `when`, `said`; empty if it did not."""
+        """The last failure: `step`, `status`, `when`, `said`; empty if there was none."""
         file = self.folder / "failed.json"
         return dict(json.loads(file.read_text())) if file.exists() else {}
 
     @property
     def steps(self) -> list[str]:
-        """What is left to do: `fit`, then names of tests."""
+        """Steps that are left: `fit`, then names of tests."""
         fit = [] if RunFolder(self.folder).finished else ["fit"]
         return fit + [name for name in self.tests if not (self.folder / "tests" / f"{name}.json").exists()]
 

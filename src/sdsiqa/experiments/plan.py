@@ -1,4 +1,4 @@
-"""Which cells an experiment has, and what each of them would run."""
+"""The cells of an experiment, and the command of each."""
 
 import json
 import subprocess

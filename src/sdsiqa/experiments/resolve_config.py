@@ -1,4 +1,4 @@
-"""What a command line of `sdsiqa fit` would run, found out without running it.
+"""The resolved configuration of a command line of `sdsiqa fit`, without running it.
 
 A program of its own, `python -m sdsiqa.experiments.resolve_config JOBS ANSWERS`: parsing needs torch and every class that a
 configuration names, which planning many runs should not need.
@@ -28,7 +28,7 @@ from sdsiqa.training.task import QualityTask
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """What decides a run.
+    """The facts that decide the result of a run.
 
     Args:
         config: The resolved configuration as plain values; empty where there is an error.

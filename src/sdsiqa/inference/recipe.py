@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a checkpoint's network looks at an image, and what its scores mean.
+    """How the network of a checkpoint is given an image, and the scale of its scores.
 
     Args:
         network: Class path and arguments of the network.

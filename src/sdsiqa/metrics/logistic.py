@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 Kind = Literal["logistic4", "logistic5"]
 
 EVALUATIONS = 2000
-"""Where a start gives up; its best iterate still counts."""
+"""Evaluations after which a start ends; its best iterate still counts."""
 
 EXPONENT = 60.0
 """Exponents are clipped to ±60: exp(60) is far beyond the precision of 1 + exp."""

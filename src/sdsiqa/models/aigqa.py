@@ -85,7 +85,7 @@ class PatchDiscriminator(nn.Sequential):
 
 
 class RestorationLoss(Objective):
-    """What the generator learns: to come near the reference in value, structure and meaning, and to look real.
+    """The loss of the generator: differences to the reference in value, structure and features, and an adversarial term.
 
     ```text
     |p − r| + λ_s (1 − SSIM(p, r)) + λ_m |φ(p) − φ(r)| − λ_a D'(p) + ½ [max(0, 1 − D(r)) + max(0, 1 + D(p'))]

@@ -89,7 +89,7 @@ class Method(QualityNetwork):
     paper: ClassVar[str]
     """Authors, title, venue and year."""
     differs: ClassVar[tuple[str, ...]] = ()
-    """What differs from the paper, a sentence each."""
+    """Differences from the paper, a sentence each."""
     stage_one: ClassVar[tuple[str, ...]] = ()
     """Submodules whose weights come from the first stage (`sdsiqa.training.pretraining`), under the same names there."""
 

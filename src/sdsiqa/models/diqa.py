@@ -14,7 +14,7 @@ from sdsiqa.models.components.similarity_maps import gaussian, smooth
 from sdsiqa.models.objective import Crops, Objective
 
 SCALE = 16.0
-"""What details in grey levels are divided by before the first convolution, so that they are about 1."""
+"""Divisor of details in grey levels before the first convolution, which makes them about 1."""
 
 
 class MapFeatures(nn.Sequential):

@@ -1,4 +1,4 @@
-"""What training minimises where that is more than a comparison of scores with quality."""
+"""Objectives: losses that need more than scores and quality."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping

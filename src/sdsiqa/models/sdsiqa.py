@@ -13,7 +13,7 @@ from sdsiqa.models.components.saliency_branch import SaliencyBranch
 
 
 class Levels(NamedTuple):
-    """What the branches give, one entry a level.
+    """Outputs of the branches, one entry per level.
 
     Attributes:
         image: Features of the image branch `(N, C, h, w)` after guidance; empty without that branch.
@@ -113,7 +113,7 @@ class SDSIQA(QualityNetwork):
 
     @property
     def linear_path(self) -> nn.Module | None:
-        """What ridge regression solves for (`model.ridge_start`), or nothing."""
+        """The part that ridge regression solves (`model.ridge_start`); `None` without one."""
         return self.fusion.linear_path
 
     def pooled_features(self, image: Tensor, saliency: Tensor | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from sdsiqa.plots.style import COLOURS, FAINT, INK, new_figure, styled, write_aside
 
 NAMES: Final = {"srcc": "SRCC", "krcc": "KRCC", "plcc": "PLCC", "plcc_fit": "PLCC after fit", "rmse": "RMSE (quality 0 to 1)"}
-"""How measures are written in figures; others by their own name."""
+"""Labels of measures in figures; others have their own name."""
 
 PARTS: Final = ("train", "val")
 

@@ -64,7 +64,7 @@ class Result:
 
     @property
     def label(self) -> str:
-        """What tables call it: the method, whether it is a reconstruction, and its ablation."""
+        """Label in tables: the method, whether it is a reconstruction, and its ablation."""
         return label_of(self.method, self.ablation, self.is_reconstruction)
 
     @property
@@ -79,12 +79,12 @@ class Result:
 
     @property
     def protocol(self) -> str:
-        """Whose splits: empty for our numbered ones, else `official` or the publisher's name."""
+        """Author of the splits: empty for our numbered ones, else `official` or the publisher's name."""
         return "" if self.split.isdecimal() else re.sub(r"-\d+$", "", self.split)
 
     @property
     def group(self) -> str:
-        """What a table may hold together: benchmark, part, and whose splits."""
+        """Results with the same value share a table: benchmark, part, and author of the splits."""
         whose = f" ({self.protocol} split)" if self.protocol and self.part != "all" else ""
         return f"{self.benchmark}-{self.part}{whose}"
 

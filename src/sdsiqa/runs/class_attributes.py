@@ -7,7 +7,7 @@ from sdsiqa.errors import ClassDefinitionError
 
 
 class Attribute(NamedTuple):
-    """What a class attribute has to be.
+    """The rule for a class attribute.
 
     Args:
         is_right: Whether a value will do.

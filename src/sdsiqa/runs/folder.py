@@ -22,7 +22,7 @@ START = -1
 
 @dataclasses.dataclass
 class RunSettings:
-    """Where a run lives and what dashboards call it.
+    """The folder of a run and its name on dashboards.
 
     Args:
         name: First part of the folder's name.

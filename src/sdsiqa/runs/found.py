@@ -1,4 +1,4 @@
-"""Which folders among those given hold finished runs, and what is said of the others.
+"""Finds finished runs in folders, and explains why others are left out.
 
 A pattern such as `runs/demo-*` also gives runs that were stopped, first stages and folders of other programs: each is left out
 with one line on standard error, and a verb fails only if nothing is left for it.

@@ -1,4 +1,4 @@
-"""What jsonargparse says of a wrong setting, in one line: which key, what was found, what was expected."""
+"""Messages about a wrong setting in one line: the key, what was found, what was expected."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""How this process holds its memory, shares cores through its threads, and what of Lightning's lines it shows."""
+"""Settings of this process: memory, threads, and the messages of Lightning that are shown."""
 
 import ctypes
 import logging
@@ -30,7 +30,7 @@ NO_NEWS: Final = (
     r"You're using the WeightAveraging callback, but loading a checkpoint outside",  # the checkpoint holds the averaged weights
     r"You called `self\.log\(.*but have no logger configured",  # W&B is off; metrics.csv has them all
 )
-"""How warnings begin that are not shown."""
+"""Beginnings of warnings that are not shown."""
 
 NO_LINES: Final = {
     "lightning.pytorch.utilities.rank_zero": (
@@ -47,7 +47,7 @@ NO_LINES: Final = {
     # a backbone is part of the network that its weights are of; `sdsiqa.models.components.backbone` checks what is missing
     "timm.models._builder": ("Unexpected keys (",),
 }
-"""How lines of a logger begin that are not shown."""
+"""Beginnings of log lines that are not shown."""
 
 
 def keep_freed_memory() -> bool:

@@ -1,4 +1,4 @@
-"""How far a longer piece of work is: a bar in a terminal, a line every some seconds in a log.
+"""Progress of longer work: a bar in a terminal, a line every few seconds in a log.
 
 Everything goes to standard error. Work whose cost is known beforehand is announced with it; short work says nothing.
 """

@@ -46,7 +46,7 @@ _ONE_PRESS = 0.3  # seconds in which a launcher may pass on the Ctrl-C that the 
 
 
 class Answer(enum.Enum):
-    """What a signal does."""
+    """Effects of a signal."""
 
     END = enum.auto()
     RAISE = enum.auto()

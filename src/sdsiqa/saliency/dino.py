@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Dino(SaliencyProvider):
-    """Where the class token of a DINO transformer looks [Caron et al., ICCV 2021].
+    """Attention of the class token of a DINO transformer [Caron et al., ICCV 2021].
 
     Attention of the class token to every patch in the last block, mean over heads. Runs on the CPU. Weights come from a
     file, or over the network if that is asked for, never by themselves.

@@ -177,7 +177,7 @@ def _make(provider: SaliencyProvider, root: Path, place: tuple[str, Path]) -> st
 
 
 _work: partial[str | None]
-"""What a worker does with a place: its provider opens its model once, not once per image."""
+"""The task of a worker: its provider opens its model once, not once per image."""
 
 
 def _begin(provider: SaliencyProvider, root: Path) -> None:

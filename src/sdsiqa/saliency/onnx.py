@@ -23,7 +23,7 @@ Kind = Literal["probability", "logit", "log-density"]
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What an ONNX file does not say about its model.
+    """Facts about a model that its ONNX file does not hold.
 
     Args:
         size: Height and width of the input in pixels, if the model has a fixed one.

@@ -1,4 +1,4 @@
-"""What goes to Weights & Biases as artifacts: the data a run stands on, its scores and its weights."""
+"""Artifacts on Weights & Biases: the data of a run, its scores and its weights."""
 
 import contextlib
 import json

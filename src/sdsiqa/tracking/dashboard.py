@@ -24,7 +24,7 @@ FILTERS = ("ablation", "method", "benchmark", "split", "seed", "backbone", "sali
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """What the runs of a project have to show.
+    """Benchmarks and metrics of the runs of a project.
 
     Args:
         runs: How many there are.

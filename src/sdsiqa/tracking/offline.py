@@ -1,4 +1,4 @@
-"""What was logged offline to Weights & Biases: how much of a run there is, and `sdsiqa sync`, which uploads it once."""
+"""Offline logs of Weights & Biases: the rows that they hold, and `sdsiqa sync`, which uploads them once."""
 
 import json
 import os

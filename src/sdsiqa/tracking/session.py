@@ -24,7 +24,7 @@ from sdsiqa.tracking.offline import rows_on_disk
 
 @dataclasses.dataclass
 class WandbSettings:
-    """What of a run goes to Weights & Biases.
+    """Settings of Weights & Biases for a run.
 
     Args:
         project: Project of the runs.

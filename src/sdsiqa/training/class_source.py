@@ -1,4 +1,4 @@
-"""What a class takes, read from its source: importing it may cost seconds of torch.
+"""The arguments of a class, read from its source: importing it may cost seconds of torch.
 
 What the source does not settle (a decorator, `**kwargs`, a base class that is made at run time) is left open: `None`.
 """

@@ -18,7 +18,7 @@ from torch import nn
 from sdsiqa.errors import SdsiqaError
 
 PATIENCE = datetime.timedelta(minutes=10)
-"""How long a device waits for the others, who may be filling a cache, before it gives up."""
+"""Time that a device waits for the others, which may be filling a cache."""
 
 
 @dataclass(frozen=True)

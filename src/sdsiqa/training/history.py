@@ -1,4 +1,4 @@
-"""What a training leaves to read: its size, its learning curve, its cost."""
+"""Callbacks that record the size, the learning curve and the cost of a training."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""How weights learn: which of them at which rate, the schedule of the rate, and an average over steps."""
+"""Optimisation: groups of weights and their rates, the schedule of the rate, and averaged weights."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""What can be checked of a run before torch is imported and before its folder is made: names, classes, label files."""
+"""Checks before torch is imported and before a run's folder is made: names, classes, label files."""
 
 from collections.abc import Sequence
 from pathlib import Path

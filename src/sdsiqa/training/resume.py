@@ -1,4 +1,4 @@
-"""What makes a run resume exactly: checkpoints within an epoch, a seed for every step, and the stop that a signal asks for."""
+"""Exact resuming: checkpoints within an epoch, a seed for every step, and the stop at a signal."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What becomes of the scores of a whole part: metrics, a table, pictures."""
+"""Callbacks that write the scores of a whole part: metrics, a score table, figures."""
 
 import warnings
 from collections.abc import Callable

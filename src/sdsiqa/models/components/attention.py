@@ -11,7 +11,7 @@ Strengthen = Literal["residual", "plain", "centered", "none"]
 
 
 class SpatialAttention(nn.Module):
-    """Where features are strong: a map from the mean and maximum over channels [CBAM, Woo et al., ECCV 2018, eq. 5].
+    """Spatial attention: a map from the mean and maximum over channels [CBAM, Woo et al., ECCV 2018, eq. 5].
 
     The convolution starts at zero, so that the map starts at 0.5 everywhere.
 

@@ -1,1 +1,1 @@
-"""What is fitted in closed form: ridge regression and support vector regression on features."""
+"""Heads that are fitted in closed form: ridge regression and support vector regression on features."""
