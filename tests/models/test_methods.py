@@ -19,8 +19,8 @@ from sdsiqa.losses import L1
 from sdsiqa.metrics.agreement import srcc
 from sdsiqa.models.base import Method
 from sdsiqa.models.objective import Objective
+from sdsiqa.report.reproduced import MADE
 from sdsiqa.report.result import RECONSTRUCTIONS
-from sdsiqa.report.tables.reproduced import MADE
 
 MODELS = {
     file: yaml.safe_load(file.read_text())

@@ -17,11 +17,12 @@ from sdsiqa.experiments.definition import Experiment
 from sdsiqa.metrics.significance import meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report import Blank, write
 from sdsiqa.report.build import tables_of
+from sdsiqa.report.published import read_quoted
 from sdsiqa.report.read import read_results
+from sdsiqa.report.reproduced import MADE, PAPER
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import NO_INTERVAL, Table
-from sdsiqa.report.tables.quoted import plain, read_quoted
-from sdsiqa.report.tables.reproduced import MADE, PAPER
+from sdsiqa.report.tables.quoted import plain
 from sdsiqa.runs.scores import SPREAD, read_scores, write_scores
 
 

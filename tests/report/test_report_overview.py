@@ -8,9 +8,9 @@ import pytest
 from report_runs import draw_images, make_run
 
 from sdsiqa.cli import main
+from sdsiqa.report.overview import COLUMNS, overview, show
 from sdsiqa.report.read import read_results
 from sdsiqa.report.statistics import Evidence
-from sdsiqa.report.tables.overview import COLUMNS, overview, show
 
 
 def printed(runs: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:

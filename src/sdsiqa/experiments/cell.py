@@ -15,6 +15,7 @@ import yaml
 
 from sdsiqa.experiments.definition import Variant
 from sdsiqa.files import write_bytes
+from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import CELL, RunLock
@@ -69,7 +70,7 @@ class Cell:
     def benchmark(self) -> str:
         """Name of the benchmark, as score tables have it; the experiment's own name of it where nothing is known."""
         benchmark = dict(self.config.get("data") or {}).get("benchmark") or {}
-        return str(benchmark.get("class_path", self.variant.benchmark)).rsplit(".", 1)[-1].lower()
+        return class_name(str(benchmark.get("class_path", self.variant.benchmark))).lower()
 
     @property
     def log(self) -> Path:

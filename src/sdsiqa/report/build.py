@@ -8,19 +8,15 @@ from typing import Final
 from sdsiqa.files import write_bytes
 from sdsiqa.report import table as layout
 from sdsiqa.report.comparisons import check_baseline
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.figures.build import copy_panels, drawings
 from sdsiqa.report.figures.images import ImageFinder
+from sdsiqa.report.published import read_quoted
 from sdsiqa.report.read import read_results
 from sdsiqa.report.result import Blank, Result
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table
-from sdsiqa.report.tables.ablation import ablation_tables
-from sdsiqa.report.tables.cross import cross_table
-from sdsiqa.report.tables.distortions import distortion_tables
-from sdsiqa.report.tables.paired import paired_tables
-from sdsiqa.report.tables.quoted import quoted_table, read_quoted
-from sdsiqa.report.tables.runs import runs_tables
-from sdsiqa.report.tables.summary import summary_tables
+from sdsiqa.report.tables import all_tables
 from sdsiqa.runs.progress import Progress
 
 PREAMBLE: Final = r"""\documentclass[10pt]{article}
@@ -145,15 +141,8 @@ def tables_of(
         RunMismatchError: There is no such baseline.
     """
     check_baseline(results, baseline)
-    quotations = read_quoted(published) if published else []
-    tables = [*summary_tables(results, evidence, baseline, blanks), *ablation_tables(results, evidence)]
-    tables += paired_tables(results, evidence, baseline)
-    cross = cross_table(results, evidence)
-    tables += [cross] if cross else []
-    tables += distortion_tables(results, evidence)
-    quoted = quoted_table(results, evidence, quotations)
-    tables += [quoted] if quoted else []
-    return [*tables, *runs_tables(results, evidence)]
+    quoted = read_quoted(published) if published else []
+    return all_tables(ReportContext(results, evidence, baseline, blanks, quoted))
 
 
 def markdown_report(tables: Sequence[Table], figures: Sequence[tuple[str, str]] = ()) -> str:

@@ -9,12 +9,13 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import write_bytes
 from sdsiqa.report import table as layout
 from sdsiqa.report.build import latex_report, markdown_report, tables_of, write_results
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.figures.images import ImageFinder
+from sdsiqa.report.overview import overview, places_of, places_of_runs, show
 from sdsiqa.report.read import read_results
 from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
-from sdsiqa.report.tables.overview import overview, places_of, places_of_runs, show
-from sdsiqa.report.tables.runs import runs_tables
+from sdsiqa.report.tables import runs as runs_tables
 from sdsiqa.runs.arguments import Arguments, file_to_read, folder
 from sdsiqa.runs.progress import Progress
 
@@ -39,7 +40,7 @@ def main(args: list[str] | None = None) -> int:
             files = write_results(results, evidence, options.out, options.baseline, options.published, not options.no_images)
             places = places_of(options.out, files)
         if options.readme is not None:
-            tables = runs_tables(results, evidence)
+            tables = runs_tables.tables(ReportContext(results, evidence))
             insert(options.readme, options.runs[0].name, "\n\n".join(layout.markdown(table, "**{}**") for table in tables))
         if form == "short":
             overview(results, evidence)  # computed here, while its progress is shown

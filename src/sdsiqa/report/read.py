@@ -15,6 +15,7 @@ from sdsiqa.metrics.significance import TEST_PER_TRAIN
 from sdsiqa.report.checks import check_results
 from sdsiqa.report.external import foreign_files, read_foreign
 from sdsiqa.report.result import FULL, Result
+from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
@@ -72,7 +73,7 @@ def read_result(folder: Path, file: Path) -> Result:
     split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
     name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
     source = data.get("benchmark") or {}
-    trained_on = str(source.get("class_path", "")).rsplit(".", 1)[-1].lower()
+    trained_on = class_name(str(source.get("class_path", ""))).lower()
     parts = _split(folder) if benchmark == trained_on else {}
     trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
     test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
@@ -159,7 +160,7 @@ def _flat(value: Any, name: str = "") -> dict[str, Any]:
 def _network(config: dict[str, Any]) -> str:
     """Name the network's class: what a run is called that was made before runs named their method."""
     network = (config.get("model") or {}).get("network") or {}
-    return str(network.get("class_path", "")).rsplit(".", 1)[-1].lower()
+    return class_name(str(network.get("class_path", ""))).lower()
 
 
 def _split(folder: Path) -> dict[str, list[str]]:

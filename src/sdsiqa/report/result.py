@@ -2,14 +2,18 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.metrics.significance import TEST_PER_TRAIN
+from sdsiqa.runs.class_paths import class_name
+
+Kind = Literal["distortion", "level"]
+"""What a benchmark's images can be told apart by."""
 
 FULL = "full"
 """The ablation that takes nothing away."""
@@ -70,7 +74,7 @@ class Result:
     @property
     def is_reconstruction(self) -> bool:
         """Whether its network is one of `RECONSTRUCTIONS`."""
-        return str(self.settings.get("model.network.class_path", "")).rsplit(".", 1)[-1] in RECONSTRUCTIONS
+        return class_name(str(self.settings.get("model.network.class_path", ""))) in RECONSTRUCTIONS
 
     @property
     def is_cross(self) -> bool:
@@ -176,3 +180,19 @@ def by_split(results: Sequence[Result]) -> dict[str, list[Result]]:
     for result in sorted(results, key=lambda result: result.order):
         groups.setdefault(result.split, []).append(result)
     return groups
+
+
+def by_kind(results: Sequence[Result], kind: Kind) -> dict[str, list[Result]]:
+    """Cut results into those of each distortion or level; images without one are left out.
+
+    Args:
+        results: Of one group.
+        kind: By what.
+    """
+    parts: dict[str, list[Result]] = {}
+    for result in results:
+        for value, table in result.table.groupby(kind, sort=True):
+            if value not in ("", -1):
+                own = replace(result, table=table.reset_index(drop=True))
+                parts.setdefault(str(value), []).append(own)
+    return dict(sorted(parts.items()))

@@ -23,6 +23,15 @@ def include_current_folder() -> None:
         sys.path.append(here)
 
 
+def class_name(path: str) -> str:
+    """Give the name of a class without its modules.
+
+    Args:
+        path: Such as `sdsiqa.models.DBCNN`.
+    """
+    return path.rpartition(".")[2]
+
+
 def import_class(path: str, base: type[Kind]) -> type[Kind]:
     """Import a class.
 

@@ -16,6 +16,7 @@ import wandb
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_info
 
+from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.folder import RunSettings
 from sdsiqa.tracking.log_rows import Course
 from sdsiqa.tracking.logger import RunLogger, first_line
@@ -179,13 +180,13 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
     data, network = config["data"], config["model"]["network"]
     return {
-        "benchmark": data["benchmark"]["class_path"].rsplit(".", 1)[-1].lower(),
+        "benchmark": class_name(data["benchmark"]["class_path"]).lower(),
         "split": data["split"],
         "seed": config["seed_everything"],
-        "saliency": data["saliency"]["class_path"].rsplit(".", 1)[-1],
+        "saliency": class_name(data["saliency"]["class_path"]),
         "method": config["run"]["method"],
         "ablation": config["run"]["ablation"],
-        "network": network["class_path"].rsplit(".", 1)[-1],
+        "network": class_name(network["class_path"]),
         "backbone": _backbone(network.get("init_args") or {}),
     }
 

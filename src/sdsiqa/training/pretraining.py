@@ -21,6 +21,7 @@ from sdsiqa.errors import CheckpointError, RunMismatchError, SplitLeakError
 from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Objective
+from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import decisive, hash_of
 from sdsiqa.runs.folder import RunFolder
@@ -124,7 +125,7 @@ class FirstStage:
             "model": {name: settings[name] for name in _OWN},
             "data": {**data, "test_on": "test"},
         }
-        network = settings["network"]["class_path"].rsplit(".", 1)[-1].lower()
+        network = class_name(settings["network"]["class_path"]).lower()
         # weights of other code are other weights, and cells of one experiment share the code
         mark = hash_of({"config": decisive(self.config), "code_version": code_version()})[:8]
         split = data.get("split", 0)
@@ -227,4 +228,4 @@ def with_data(config: Any) -> None:
 
 def _benchmark(data: Mapping[str, Any]) -> str:
     """Name of the benchmark of a data section, as its module is called."""
-    return str(data["benchmark"]["class_path"]).rsplit(".", 1)[-1].lower()
+    return class_name(data["benchmark"]["class_path"]).lower()

@@ -1,34 +1,33 @@
 """What each part of a method is worth: ablations against the full method, on the same images."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from sdsiqa.report.comparisons import verdicts
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
+from sdsiqa.report.rows import runs_of, warnings_of
 from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
 from sdsiqa.report.table import Table, about_dashes, number, signed, span
-from sdsiqa.report.tables.summary import runs_of, warnings_of
 
+ORDER = 20
 FEW_SPLITS = 3
 
 
-def ablation_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
+def tables(context: ReportContext) -> list[Table]:
     """Make, per benchmark and method that has ablations, the table of differences to the full method.
 
     Args:
-        results: Of any methods.
-        evidence: Their measures.
+        context: Results of any methods.
     """
-    tables = []
-    for group, some in by_group(results, is_cross=False).items():
+    made = []
+    for group, some in by_group(context.results, is_cross=False).items():
         for method in sorted({result.method for result in some}):
             labels = by_label([result for result in some if result.method == method])
             ablations = {own[0].ablation for own in labels.values()}
             if FULL in ablations and len(ablations) > 1:
-                tables.append(_table(group, method, labels, evidence))
-    return tables
+                made.append(_table(group, method, labels, context.evidence))
+    return made
 
 
 def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: Evidence) -> Table:

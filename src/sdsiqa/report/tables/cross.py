@@ -1,25 +1,25 @@
 """The cross-dataset matrix: trained on one benchmark, tested on others."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
-from sdsiqa.report.result import Result, by_label
-from sdsiqa.report.statistics import Evidence
+from sdsiqa.report.result import by_label
 from sdsiqa.report.table import Table, about_dashes, number, span
 
+ORDER = 40
 
-def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
-    """Make the matrix, in SRCC; `None` if nothing was tested on a benchmark it never saw.
+
+def tables(context: ReportContext) -> list[Table]:
+    """Make the matrix, in SRCC; empty if nothing was tested on a benchmark it never saw.
 
     Args:
-        results: Of any methods; own test parts stand in brackets; a method tested on its own benchmark alone
-            is left out.
-        evidence: Their measures.
+        context: Results of any methods; own test parts stand in brackets; a method tested on its own benchmark alone is
+            left out.
     """
+    results, evidence = context.results, context.evidence
     if not any(result.is_cross for result in results):
-        return None
+        return []
     marks, rows, cells = Marks(), [], []
     low_ends: list[float] = []
     pairs = {(result.label, result.trained_on) for result in results if result.is_cross}
@@ -48,4 +48,4 @@ def cross_table(results: Sequence[Result], evidence: Evidence) -> Table | None:
         *about_dashes(*low_ends),
     ]
     heads = ["method", "trained on", *groups]
-    return Table("cross", "SRCC across benchmarks", heads, cells, notes, frame=pd.DataFrame(rows), texts=2)
+    return [Table("cross", "SRCC across benchmarks", heads, cells, notes, frame=pd.DataFrame(rows), texts=2)]

@@ -1,52 +1,35 @@
 """Agreement inside one distortion, and inside one level."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import pandas as pd
 
 from sdsiqa.metrics.resampled import Measure
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
-from sdsiqa.report.result import Result, by_group, by_label, stem, title
+from sdsiqa.report.result import Kind, Result, by_group, by_kind, by_label, stem, title
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table, about_dashes, number, span
 
-Kind = Literal["distortion", "level"]
+ORDER = 50
 MEASURES: Final[dict[Measure, str]] = {"srcc": "SRCC", "plcc": "PLCC (raw)"}
 
 
-def distortion_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
+def tables(context: ReportContext) -> list[Table]:
     """Make, per benchmark with several distortions or levels, a table of SRCC and one of PLCC inside each.
 
     Args:
-        results: Of any methods.
-        evidence: Their measures.
+        context: Results of any methods.
     """
-    tables = []
-    for group, some in by_group(results, is_cross=False).items():
+    made = []
+    for group, some in by_group(context.results, is_cross=False).items():
         kinds: tuple[Kind, ...] = ("distortion", "level")
         for kind in kinds:
-            parts = split_by(some, kind)
+            parts = by_kind(some, kind)
             if len(parts) > 1:
-                tables += [_table(group, kind, parts, measure, evidence) for measure in MEASURES]
-    return tables
-
-
-def split_by(results: Sequence[Result], kind: Kind) -> dict[str, list[Result]]:
-    """Cut results into those of each distortion or level; images without one are left out.
-
-    Args:
-        results: Of one group.
-        kind: By what.
-    """
-    parts: dict[str, list[Result]] = {}
-    for result in results:
-        for value, table in result.table.groupby(kind, sort=True):
-            if value not in ("", -1):
-                own = dataclasses.replace(result, table=table.reset_index(drop=True))
-                parts.setdefault(str(value), []).append(own)
-    return dict(sorted(parts.items()))
+                made += [_table(group, kind, parts, measure, context.evidence) for measure in MEASURES]
+    return made
 
 
 def _table(group: str, kind: Kind, parts: Mapping[str, Sequence[Result]], measure: Measure, evidence: Evidence) -> Table:

@@ -11,25 +11,25 @@ from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.logistic import TOLERANCE, Array
 from sdsiqa.metrics.significance import holm, meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report.comparisons import find_baseline, mark
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.result import Result, by_group, by_label, stem, title
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table, number, signed
 
+ORDER = 30
 TESTS = ("bootstrap", "meng", "pitman")
 
 
-def paired_tables(results: Sequence[Result], evidence: Evidence, baseline: str | None) -> list[Table]:
+def tables(context: ReportContext) -> list[Table]:
     """Test each method against a baseline on each test part by itself, on the same images.
 
     Args:
-        results: Of any methods.
-        evidence: Their measures.
-        baseline: The method that the others are compared with; `None` makes no table.
+        context: Results of any methods; without a baseline there is no table.
     """
-    tables = []
-    for group, some in by_group(results, is_cross=False).items():
+    made = []
+    for group, some in by_group(context.results, is_cross=False).items():
         labels = by_label(some)
-        base = find_baseline(labels, baseline)
+        base = find_baseline(labels, context.baseline)
         pairs = [
             (label, run, other)
             for label, runs in labels.items()
@@ -38,8 +38,8 @@ def paired_tables(results: Sequence[Result], evidence: Evidence, baseline: str |
             if label != base and run.split == other.split and (run.seed in (other.seed, "") or run.is_foreign)
         ]
         if base is not None and pairs:
-            tables.append(_table(group, base, pairs, evidence))
-    return tables
+            made.append(_table(group, base, pairs, context.evidence))
+    return made
 
 
 def residuals(result: Result) -> Array:

@@ -1,32 +1,31 @@
 """Every run: a row per score table, then what they have in common."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Result, by_label, stem
+from sdsiqa.report.rows import is_turned
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table, about_dashes, number, span
-from sdsiqa.report.tables.summary import is_turned
 
+ORDER = 70
 COLUMNS = {"srcc": "SRCC", "plcc": "PLCC", "plcc_fit": "PLCC (logistic 4)", "krcc": "KRCC", "rmse": "RMSE (quality 0 to 1)"}
 
 
-def runs_tables(results: Sequence[Result], evidence: Evidence) -> list[Table]:
+def tables(context: ReportContext) -> list[Table]:
     """List the runs of each method in each group; over several, mean, standard deviation and median.
 
     Args:
-        results: Of any methods.
-        evidence: Their measures.
+        context: Results of any methods.
     """
-    tables = []
+    made, results = [], context.results
     for group in sorted({result.group for result in results}):
         for label, some in by_label([result for result in results if result.group == group]).items():
             for trained_on in sorted({result.trained_on for result in some}):
                 own = [result for result in some if result.trained_on == trained_on]
-                tables.append(_table(group, label, trained_on, own, evidence))
-    return tables
+                made.append(_table(group, label, trained_on, own, context.evidence))
+    return made
 
 
 def _table(group: str, label: str, trained_on: str, results: list[Result], evidence: Evidence) -> Table:

@@ -7,13 +7,15 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.metrics.bootstrap import FEWEST_UNITS
 from sdsiqa.report.comparisons import find_baseline, mark, verdicts
+from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
+from sdsiqa.report.rows import mean_of, runs_of, warnings_of, why_no_interval
 from sdsiqa.report.statistics import FEW, Difference, Evidence, Spread
 from sdsiqa.report.table import Table, about_dashes, number, signed, span
 
+ORDER = 10
 NAN = float("nan")
 OTHERS = {
     "plcc_fit": "PLCC (logistic 4)",
@@ -24,31 +26,16 @@ OTHERS = {
 }
 
 
-def summary_tables(
-    results: Sequence[Result], evidence: Evidence, baseline: str | None = None, blanks: Sequence[Blank] = ()
-) -> list[Table]:
+def tables(context: ReportContext) -> list[Table]:
     """Make the table of each benchmark: mean, standard deviation, median and interval; marks against a baseline.
 
-    Args:
-        results: Of any methods; tests on benchmarks never seen in training are left to the cross-dataset matrix.
-        evidence: Their measures.
-        baseline: Name of the method that the others are compared with; `None` compares nothing.
-        blanks: Methods that have no score on a benchmark.
-    """
-    groups = by_group(results, is_cross=False).items()
-    return [_table(group, by_label(some), evidence, baseline, blanks) for group, some in groups]
-
-
-def runs_of(results: Sequence[Result]) -> str:
-    """Write how many splits and seeds stand behind a row.
+    Tests on benchmarks never seen in training are left to the cross-dataset matrix.
 
     Args:
-        results: Of one method in one group.
+        context: Results of any methods.
     """
-    splits = {result.split for result in results}
-    seeds = len(results) / len(splits)
-    word = "split" if len(splits) == 1 else "splits"
-    return f"{len(splits)} {word}" + (f" × {seeds:g} seeds" if seeds > 1 else "")
+    groups = by_group(context.results, is_cross=False).items()
+    return [_table(group, by_label(some), context.evidence, context.baseline, context.blanks) for group, some in groups]
 
 
 def _table(
@@ -100,59 +87,6 @@ def _table(
     strong = _best(spreads, everywhere, labels, 2, 5 if base is None else 6)
     return Table(f"benchmark-{stem(group)}", f"{title(first.benchmark)}, {group}", heads, cells, notes,
                  strong, pd.DataFrame(rows), texts=2)  # fmt: skip
-
-
-def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], evidence: Evidence, marks: Marks) -> str:
-    """Mark what a reader must know of a row: its remark, NaN, missing splits, a wrong direction, how epochs were chosen.
-
-    Args:
-        results: The row's.
-        srcc: Their SRCC.
-        everywhere: Splits that any method of the table has.
-        evidence: Measures.
-        marks: Where the reasons are collected.
-    """
-    text = "".join(marks.add(remark) for remark in dict.fromkeys(run.remark for run in results))
-    text += "".join(marks.add(fault) for fault in dict.fromkeys(evidence.fault(run) for run in results) if fault)
-    missing = sorted(everywhere - {run.split for run in results})
-    if missing:
-        text += marks.add(f"split {', '.join(missing)} missing: its mean does not compare with those over more splits")
-    if len({len([run for run in results if run.split == split]) for split in {run.split for run in results}}) > 1:
-        text += marks.add("unequal numbers of seeds per split")
-    if is_turned(srcc):
-        text += marks.add("scores fall while quality rises: is their direction turned over?")
-    chosen = sorted({run.chosen_by for run in results if run.chosen_by})
-    if len(chosen) > 1:
-        text += marks.add(f"epochs were chosen in different ways: {', '.join(chosen)}")
-    return text
-
-
-def is_turned(srcc: Spread) -> bool:
-    """Say whether scores fall while quality rises; without an interval the mean alone decides.
-
-    Args:
-        srcc: The SRCC of one method in one group.
-    """
-    return (srcc.mean if srcc.high != srcc.high else srcc.high) < 0
-
-
-def why_no_interval(spreads: Sequence[Spread]) -> list[str]:
-    """Say why there is a dash in place of an interval, if it is for want of test material.
-
-    Args:
-        spreads: Those of a table.
-    """
-    few = [spread.units for spread in spreads if spread.how == "bootstrap" and 0 < spread.units < FEWEST_UNITS]
-    return [f"No interval: {min(few)} contents are too few for one; {FEWEST_UNITS} at least are drawn from."] if few else []
-
-
-def mean_of(spread: Spread) -> str:
-    """Write a mean with its standard deviation, if there are several runs.
-
-    Args:
-        spread: The mean.
-    """
-    return number(spread.mean) + ("" if spread.sd != spread.sd else f" ± {number(spread.sd)}")
 
 
 def _flat(name: str, spread: Spread) -> dict[str, object]:

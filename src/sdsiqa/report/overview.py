@@ -10,9 +10,9 @@ from rich.text import Text
 
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Result, by_group, by_label, title
+from sdsiqa.report.rows import mean_of, runs_of, warnings_of, why_no_interval
 from sdsiqa.report.statistics import Evidence, Spread
 from sdsiqa.report.table import span
-from sdsiqa.report.tables.summary import mean_of, runs_of, warnings_of, why_no_interval
 
 COLUMNS = ["method", "SRCC", "95 %", "PLCC", "runs"]
 
