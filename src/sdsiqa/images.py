@@ -1,6 +1,6 @@
 """The one reader and writer of images.
 
-Decided here, once for everyone: colours are RGB, 8 bits, in the orientation that EXIF asks for (raters saw pictures
+Decided here for the whole project: colours are RGB, 8 bits, in the orientation that EXIF asks for (raters saw pictures
 upright); 16 bits are scaled to 8; transparency is laid over white; grey becomes RGB. A file that a decoder would only
 patch up (cut off in the middle) is refused, because a grey lower half is another image.
 """

@@ -1,4 +1,4 @@
-"""A benchmark by what a command line calls it: its name, the path of its class, or a data file."""
+"""A benchmark from a word of a command line: its name, the path of its class, or a data file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
 """Crops: random ones in training, a fixed grid in evaluation.
 
-Nothing here may change what a person would say of the quality: no resize, no colour, no blur. Every crop carries the
+Nothing here may change the perceived quality: no resizing, no colour change, no blur. Every crop carries the
 label of its image, so an augmentation that changes quality would make that label wrong.
 """
 

@@ -1,7 +1,7 @@
 """The cells of an experiment: settings, folder and state of each.
 
-With `sdsiqa.experiments.plan.plan`, which lists them, and `sdsiqa.experiments.runner.run_cell`, which runs one, this is the
-seam between experiments and whatever runs them, here or on a cluster.
+With `sdsiqa.experiments.plan.plan`, which lists them, and `sdsiqa.experiments.runner.run_cell`, which runs one, this is all
+that running an experiment needs, here or on a cluster.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""An experiment: a short file that says which runs answer a question."""
+"""An experiment: a short file that lists the runs which answer a question."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""`sdsiqa prefetch`: put in place, on a machine with internet, what runs on machines without will need."""
+"""`sdsiqa prefetch`: downloads weights and prepares data for runs on machines without internet."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""AIGQA: what a generator takes away from an image guides its assessment (reconstruction)."""
+"""AIGQA: a generator restores the image, and the difference guides the score (reconstruction)."""
 
 from typing import Any, Self, cast
 

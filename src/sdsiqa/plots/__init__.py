@@ -1,4 +1,4 @@
-"""Figures as matplotlib objects: without pyplot, so that none shares state with another or needs a screen."""
+"""Figures as matplotlib objects: without pyplot, so that they share no state and need no screen."""
 
 from sdsiqa.plots.bars import difference_bars
 from sdsiqa.plots.contact import Print, contact_sheet

@@ -1,4 +1,4 @@
-"""Differences with their intervals: what an ablation costs."""
+"""Bars of differences with their intervals, as for ablations."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The course of a training, and the spread over splits."""
+"""Learning curves, and the spread over splits."""
 
 from collections.abc import Sequence
 from typing import Final

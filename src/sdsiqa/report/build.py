@@ -1,4 +1,4 @@
-"""A whole report: every table that the results have something for, and the folder of it."""
+"""A whole report: its tables, figures and page, and the folder that they are written to."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Scores of methods from elsewhere, which join a report as a bare table.
+"""Scores of methods from elsewhere, added to a report as a score table alone.
 
 To add a method, take a score table of one of our runs, put the method's scores into its column `score`, and
-drops it beside the runs, as `<method>/scores.csv` or `<method>/<any name>.csv` for several splits. Benchmark and split
-need not be said: the images say them.
+save it beside the runs, as `<method>/scores.csv` or `<method>/<any name>.csv` for several splits. Benchmark and split
+are recognised by the images.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Finding score tables in run folders, and reading what the folders say of them."""
+"""Finds score tables in run folders, and reads method, benchmark and split of each."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""One score table with what is known of it, and how several are grouped."""
+"""One score table with its method, benchmark and split, and the grouping of several."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Attributes that a base class asks of its subclasses, checked when a subclass is made and not in the middle of a run."""
+"""Class attributes that a base class needs, checked when a subclass is defined and not in the middle of a run."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Classes by their paths, or by a data file that names them; those of the current folder among them."""
+"""Classes by their paths, or by a data file that names them; modules of the current folder included."""
 
 import inspect
 import sys

@@ -1,7 +1,7 @@
-"""A run and its folder: what it is, where it lives, whether it is finished.
+"""A run and its folder: settings, path, files, state.
 
-The name of the folder comes from the configuration alone, so every rank, every requeued job and every impatient person
-finds the same place.
+The name of the folder comes from the configuration alone, so every rank and every requeued job finds the same
+folder.
 """
 
 import dataclasses

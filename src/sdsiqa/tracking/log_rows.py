@@ -1,4 +1,4 @@
-"""Everything a run logs, row by row, in a file that is exact over stops and restarts."""
+"""The log of a run, row by row, in a file that is exact over stops and restarts."""
 
 import json
 import os

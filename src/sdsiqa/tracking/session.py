@@ -1,6 +1,6 @@
-"""Weights & Biases, behind one door.
+"""The only module that opens a Weights & Biases run.
 
-Everything that goes there lies in the run's folder as well; nothing needs a server, and none that is gone stops a run.
+Everything that goes there lies in the run's folder as well; nothing needs a server, and a lost server stops no run.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A regression on a vector of features that is kept whole in buffers: nothing to train, nothing but weights to load."""
+"""A kernel regression on features, stored in buffers: it is not trained by steps, and loads like weights."""
 
 from typing import Any
 
