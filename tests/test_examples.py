@@ -111,6 +111,10 @@ def test_the_files_of_an_example_are_enough(kind: str, setting: str, value: obje
     for key in setting.split("."):
         found = found[key]
     assert found == value
+    if kind == "A benchmark":  # a run to report
+        add(EXAMPLES["A report table"], project)
+        ((_, *words),) = EXAMPLES["A report table"].commands
+        assert re.search(r"Largest error\n.*\| sdsiqa[^|]*\| garden *\| 0\.\d{3} \|", run_installed(words, project), re.DOTALL)
 
 
 def test_classes_of_the_current_folder_need_no_project(tmp_path: Path) -> None:
@@ -131,5 +135,5 @@ def test_classes_of_the_current_folder_need_no_project(tmp_path: Path) -> None:
 
 
 def test_every_kind_that_the_document_shows_is_run() -> None:
-    assert set(EXAMPLES) == {"A benchmark", "A method", "A saliency source", "A loss", "An ablation"}
+    assert set(EXAMPLES) == {"A benchmark", "A method", "A saliency source", "A loss", "An ablation", "A report table"}
     assert all(example.commands for example in EXAMPLES.values())

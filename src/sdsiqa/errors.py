@@ -68,7 +68,7 @@ class StorageError(SdsiqaError, OSError):
 
 
 class TrainingFaultError(SdsiqaError, RuntimeError):
-    """A training step failed: a loss that is no number, memory that ran out, a device that is gone."""
+    """A training step failed: a NaN loss, no memory left, a device that does not answer."""
 
 
 class LaunchError(SdsiqaError, ValueError):
