@@ -175,18 +175,16 @@ class _Interrupt:
 def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa grid",
-        description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. What is done is skipped, "
+        description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. Finished cells are skipped, "
         "interrupted ones resume, and a report is written at the end.",
     )
-    parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="file as in experiments/")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="list the cells, how far they are, and their commands; run nothing"
-    )
+    parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="experiment file, as in experiments/")
+    parser.add_argument("--dry-run", action="store_true", help="list the cells, their state and their commands; run nothing")
     parser.add_jobs("cells at a time (default: one per GPU, or one)", None)
     parser.add_argument("--only", metavar="PATTERN", help="only cells with this in their name; * and ? stand for anything")
     parser.add_argument("--retry-failed", action="store_true", help="also run cells that failed before")
     parser.add_argument(
-        "--cell", type=at_least(0), metavar="INDEX", help="one cell by its number, as a job array counts; no report"
+        "--cell", type=at_least(0), metavar="INDEX", help="run the one cell with this number in the list of --dry-run; no report"
     )
     parser.add_argument(
         "--benchmark",

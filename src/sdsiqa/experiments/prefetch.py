@@ -72,5 +72,5 @@ def _parser() -> Arguments:
         epilog="What follows -- goes to `sdsiqa fit`.",
     )
     parser.add_argument("config", nargs="+", type=file_to_read, metavar="CONFIG", help="run file, and overlays")
-    parser.add_argument("--weights-only", action="store_true", help="leave images alone")
+    parser.add_argument("--weights-only", action="store_true", help="do not decode images")
     return parser

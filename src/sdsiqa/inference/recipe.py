@@ -28,7 +28,7 @@ class Recipe:
         view: Whether the whole image is scored or a grid of crops.
         grid: Rows and columns of that grid.
         crop: Side of its crops in pixels.
-        short_side: Length that the short side of every image is brought to first; `None` leaves images alone.
+        short_side: Length that the short side of every image is brought to first; `None` keeps their size.
         benchmark: Title of the benchmark that the network learnt from.
         mos_range: Scores of that benchmark that quality 0 and 1 stand for (1 and 0 for DMOS).
         higher_is_better: Whether that benchmark's scores grow with quality.

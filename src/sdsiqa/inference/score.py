@@ -60,7 +60,7 @@ def find_images(arguments: Sequence[str], but: Path | None = None) -> Iterator[P
     """Expand folders and patterns into files; other names are kept, so that a wrong one is reported.
 
     Args:
-        arguments: Files, folders (searched to the bottom) and patterns such as `photos/*.jpg`.
+        arguments: Files, folders (searched recursively) and patterns such as `photos/*.jpg`.
         but: Folder that a search leaves out, where maps are drawn: those of an earlier call are not photographs.
     """
     left_out = None if but is None else but.resolve()
@@ -93,7 +93,7 @@ def newest_checkpoint(runs: Path) -> Path:
 
 def _parser() -> Arguments:
     parser = Arguments(prog="sdsiqa score", description="Score image files with a checkpoint.")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched to the bottom) or pattern")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched recursively) or pattern")
     parser.add_argument(
         "--checkpoint",
         type=Path,
@@ -111,7 +111,10 @@ def _parser() -> Arguments:
         "--format", choices=("text", "csv", "json"), default="text", help="lines (default), CSV with a header, or one JSON array"
     )
     parser.add_argument(
-        "--map", type=folder, metavar="FOLDER", help="draw what the network looked at, in folders as the images lie in"
+        "--map",
+        type=folder,
+        metavar="FOLDER",
+        help="draw saliency and attention of each image, in the folder structure of the images",
     )
     parser.add_argument("--device", default="cpu", help="where to compute, such as cuda (default: cpu)")
     return parser

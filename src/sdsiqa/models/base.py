@@ -39,7 +39,7 @@ class QualityNetwork(nn.Module, ABC):
     """Fields of a sample, in the order of `forward`."""
 
     whole: ClassVar[bool] = False
-    """Whether it is defined on whole images alone; it is then shown no crops, whatever `data.view` says."""
+    """Whether it is defined on whole images only; it then gets no crops, whatever `data.view` is."""
 
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""

@@ -40,7 +40,7 @@ class OneLine(argparse.ArgumentParser):
 
     def add_entity(self) -> None:
         """Take for whom Weights & Biases keeps runs, as `--entity`."""
-        self.add_argument("--entity", metavar="NAME", help="user or team on Weights & Biases (default: who is logged in)")
+        self.add_argument("--entity", metavar="NAME", help="user or team on Weights & Biases (default: the one logged in)")
 
     def add_jobs(self, what: str, default: int | None = 1) -> None:
         """Take how much is done at a time, as `--jobs`.

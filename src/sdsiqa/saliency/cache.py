@@ -22,7 +22,7 @@ class CachedMaps(SaliencyProvider):
 
     Args:
         provider: Computes the maps that are not there yet.
-        folder: Where they are kept, as `<provider>-<fingerprint>/<2 digits>/<key>.png`; made when needed.
+        folder: Where they are kept, as `<provider>-<fingerprint>/<2 digits>/<key>.png`; created if missing.
     """
 
     def __init__(self, provider: SaliencyProvider, folder: Path) -> None:

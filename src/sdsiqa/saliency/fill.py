@@ -70,7 +70,7 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, only: str | None = N
     Args:
         provider: Computes the maps.
         root: Folder of images.
-        out: Folder of maps; made when needed.
+        out: Folder of maps; created if missing.
         only: What the path of an image below `root` must contain; `*` and `?` stand for anything.
         jobs: Processes that compute.
 
@@ -216,8 +216,8 @@ def _parser() -> "TypedArguments":
         epilog="example:\n  sdsiqa saliency photos --out maps --provider SDSP --provider.preset vsi --jobs 4",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images, searched to the bottom")
-    parser.add_argument("--out", type=folder, required=True, metavar="FOLDER", help="folder of maps; made when needed")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images, searched recursively")
+    parser.add_argument("--out", type=folder, required=True, metavar="FOLDER", help="folder of maps; created if missing")
     parser.add_argument("--only", metavar="PATTERN", help="only images with this in their path; * and ? stand for anything")
     parser.add_jobs("processes that compute")
     parser.add_subclass_arguments(

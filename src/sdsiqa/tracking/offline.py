@@ -30,7 +30,7 @@ def main(args: list[str] | None = None) -> int:
     )
     parser.add_finished()
     parser.add_entity()
-    parser.add_argument("--dry-run", action="store_true", help="list what would go up; upload nothing")
+    parser.add_argument("--dry-run", action="store_true", help="list what would be uploaded; upload nothing")
     options = parser.parse_args(args)
     parts = offline_parts(options.runs)
     waiting = [part for part in parts if not _is_synced(part)]
