@@ -67,8 +67,8 @@ def _fetch(saliency: SaliencyProvider) -> None:
 def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa prefetch",
-        description="Fetch what a run needs before it is started where there is no internet: weights of backbones and of the "
-        "saliency model; make the benchmark if it is one that is made, and fill the cache of decoded images.",
+        description="Prepare a run for a machine without internet: download the weights of backbones and of the saliency model, "
+        "generate the benchmark if it is Demo, and fill the cache of decoded images.",
         epilog="What follows -- goes to `sdsiqa fit`.",
     )
     parser.add_argument("config", nargs="+", type=file_to_read, metavar="CONFIG", help="run file, and overlays")
