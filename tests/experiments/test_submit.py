@@ -86,7 +86,7 @@ def test_prefetch_loads_weights_and_fills_the_cache(
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     file = tmp_path / "weights.safetensors"
     safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), file)
-    more = ["--data.cache", str(tmp_path / "cache"), "--model.network.init_args.weights", str(file)]
+    more = ["--data.cache", str(tmp_path / "cache"), "--model.network.init_args.image_branch.weights", str(file)]
     _, config, *rest = words(tmp_path, "livec", *more)
     assert main(["prefetch", config, "--", *rest]) == 0
     said = capsys.readouterr().out

@@ -245,7 +245,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Check that a benchmark on this disk is what its authors ship.
 
     Args:
-        args: Words after the verb; None takes them from the command line.
+        args: Words after the verb; `None`: use `sys.argv`.
 
     Returns:
         0 if all is well, 1 with the problems named; wrong usage exits with 2.
