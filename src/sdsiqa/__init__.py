@@ -17,8 +17,12 @@ __all__ = ["Scorer", "__version__", "load", "score"]
 
 
 @cache
-def _classes(package: str) -> dict[str, type]:
-    """Import every file of a package; give its public classes by name. The folder is the list."""
+def public_classes(package: str) -> dict[str, type]:
+    """Import every file of a package; give its public classes by name. The folder is the list.
+
+    Args:
+        package: Such as `sdsiqa.models`.
+    """
     found: dict[str, type] = {}
     for entry in walk_packages(import_module(package).__path__, f"{package}."):
         module = import_module(entry.name)
@@ -38,9 +42,9 @@ def public_class(package: str, name: str) -> type:
         AttributeError: The package has no such class.
     """
     # only classes begin with a capital: a search for a module or a function must not import everything
-    if not name[:1].isupper() or name not in _classes(package):
+    if not name[:1].isupper() or name not in public_classes(package):
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    return _classes(package)[name]
+    return public_classes(package)[name]
 
 
 def __getattr__(name: str) -> object:

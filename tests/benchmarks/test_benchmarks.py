@@ -1,6 +1,7 @@
 import copy
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from real_labels import ANNOTATIONS, REAL, needs_real_labels, real_benchmark
 from scipy.io import loadmat, savemat
 
+import sdsiqa.benchmarks
+from sdsiqa import public_classes
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark, Distorted, by_name
 from sdsiqa.benchmarks.labels import COLUMNS
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, ImageError
@@ -37,6 +40,24 @@ def test_every_benchmark_has_a_fake_and_is_in_the_one_list() -> None:
     assert set(BENCHMARKS.values()) == kinds
     for name, kind in BENCHMARKS.items():
         assert kind.__module__ == f"sdsiqa.benchmarks.{name}"
+
+
+def test_a_file_in_the_folder_is_a_benchmark_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "garden.py").write_text(
+        "from sdsiqa.benchmarks.base import Benchmark\n\n\nclass Garden(Benchmark):\n    name = 'garden'\n"
+        "    mos_range = (1.0, 5.0)\n\n    def read(self):\n        return None\n"
+    )
+    monkeypatch.setattr(sdsiqa.benchmarks, "__path__", [*sdsiqa.benchmarks.__path__, str(tmp_path)])
+    public_classes.cache_clear()
+    try:
+        assert by_name("garden") is sdsiqa.benchmarks.Garden
+        assert "garden" in list(BENCHMARKS)
+    finally:
+        monkeypatch.undo()
+        public_classes.cache_clear()
+        sys.modules.pop("sdsiqa.benchmarks.garden")
+    assert "garden" not in BENCHMARKS
+    assert "distorted" not in BENCHMARKS
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -1,17 +1,35 @@
-"""Benchmarks: what their authors ship, read into one checked table. The folder is the list: a file per benchmark."""
+"""Benchmarks: what their authors ship, read into one checked table. `sdsiqa.benchmarks.NAME` is any class of any file here."""
 
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from importlib import import_module
-from inspect import Parameter, signature
-from pkgutil import iter_modules
 from typing import Any
 
-from sdsiqa import public_class
+from sdsiqa import public_class, public_classes
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.errors import BenchmarkNotFoundError
 
-BENCHMARKS: dict[str, type[Benchmark]] = {}
-"""Benchmarks by name: those that a folder of files defines. `Distorted` is not one: it needs photographs too."""
+__all__ = ["BENCHMARKS", "Benchmark", "by_name"]
+
+
+class _Listed(Mapping[str, type[Benchmark]]):
+    """Benchmarks of this folder by name; their files are imported when the first one is asked for."""
+
+    def _found(self) -> dict[str, type[Benchmark]]:
+        kinds = [kind for kind in public_classes(__name__).values() if issubclass(kind, Benchmark)]
+        return {kind.name: kind for kind in kinds if kind is not Benchmark and kind.listed}
+
+    def __getitem__(self, name: str) -> type[Benchmark]:
+        return self._found()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
+
+
+BENCHMARKS: Mapping[str, type[Benchmark]] = _Listed()
+"""Benchmarks by name: the folder is the list, without classes that say `listed = False`."""
 
 
 def by_name(name: str) -> type[Benchmark]:
@@ -33,19 +51,3 @@ def by_name(name: str) -> type[Benchmark]:
 def __getattr__(name: str) -> Any:
     """Find a class by its name, in whichever file it is."""
     return public_class(__name__, name)
-
-
-def _needs_only_a_folder(kind: type[Benchmark]) -> bool:
-    """Say whether `kind(root)` is complete."""
-    return [p.name for p in signature(kind).parameters.values() if p.default is Parameter.empty] == ["root"]
-
-
-for _entry in iter_modules(__path__):
-    for _kind in vars(import_module(f"{__name__}.{_entry.name}")).values():
-        # a benchmark's file has its name, so a class that is only imported there is not taken twice
-        if isinstance(_kind, type) and issubclass(_kind, Benchmark) and getattr(_kind, "name", None) == _entry.name:
-            BENCHMARKS |= {_entry.name: _kind} if _needs_only_a_folder(_kind) else {}
-
-from sdsiqa.benchmarks.published_splits import read_published_split  # noqa: E402 - it needs the list above
-
-__all__ = ["BENCHMARKS", "Benchmark", "by_name", "read_published_split"]

@@ -35,6 +35,7 @@ _ATTRIBUTES = {
     "contents": Attribute(is_count, "a number of contents or None", "10"),
     "label_files": Attribute(is_texts, "a tuple of texts", "('scores.csv',)"),
     "official_files": Attribute(is_texts, "a tuple of texts", "('split.csv',)"),
+    "listed": Attribute(is_flag, "true or false", "False"),
     "any_case": Attribute(is_flag, "true or false", "True"),
 }
 
@@ -72,6 +73,8 @@ class Benchmark(ABC):
     """Files without which there is no official split, for the message that says so."""
     twins: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of contents that show the same picture in the release itself; numbered splits keep them together."""
+    listed: ClassVar[bool] = True
+    """Whether it is one benchmark, which lists name; false where what it is depends on its arguments."""
     any_case: ClassVar[bool] = False
     """Whether copies of this benchmark are known to differ in the letter case of names."""
 

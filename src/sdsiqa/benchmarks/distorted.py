@@ -45,6 +45,7 @@ class Distorted(Benchmark):
 
     name = "distorted"
     title = "Distorted photographs (proxy labels)"
+    listed = False  # what it is depends on a folder of photographs
     mos_range = (0.0, 100.0)
     opinion = "proxy"
     opinion_in_words = "quality by GMSD, a proxy"

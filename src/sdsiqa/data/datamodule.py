@@ -20,7 +20,8 @@ from sdsiqa.data.loader import EpochLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.saliency import CachedMaps, SaliencyProvider
+from sdsiqa.saliency.base import SaliencyProvider
+from sdsiqa.saliency.cache import CachedMaps
 
 
 class QualityDataModule(lightning.LightningDataModule):

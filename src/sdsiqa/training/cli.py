@@ -9,6 +9,7 @@ from jsonargparse import Namespace, set_parsing_settings
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
+from sdsiqa import public_classes
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import CheckpointError, RunMismatchError, SdsiqaError, StoppedError, StorageError, TrainingFaultError
 from sdsiqa.files import now
@@ -55,6 +56,8 @@ class QualityCLI(LightningCLI):
         Args:
             args: Words after `sdsiqa`; `None`: use `sys.argv`.
         """
+        for package in ("sdsiqa.benchmarks", "sdsiqa.saliency"):  # the parser takes bare names of classes that are imported
+            public_classes(package)
         return cls(
             QualityTask,
             QualityDataModule,
