@@ -9,7 +9,9 @@ CONSTRAINTS ?= constraints.txt
 DATA ?=
 GPUS ?=
 ARGS ?=
-TRAIN := $(patsubst configs/train/%.yaml,train-%,$(wildcard configs/train/*.yaml))
+# every data file is a benchmark to train on, but `distorted`: one's own photographs, for first stages
+NAMES := $(filter-out distorted,$(basename $(notdir $(wildcard configs/data/*.yaml))))
+TRAIN := $(addprefix train-,$(NAMES))
 SPLITS ?= 0
 # seconds between two lines that say how far the installation is
 EVERY ?= 15
@@ -22,7 +24,7 @@ TO ?=
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  make train-BENCHMARK       Train on live csiq tid2013 kadid10k livec koniq10k spaq flive bid demo, then test;'
+	@echo '  make train-BENCHMARK       Train on $(NAMES), then test;'
 	@echo '                             DATA=folder of the benchmark  GPUS=devices  ARGS="more for sdsiqa fit"'
 
 install: $(VENV)/.installed  ## Install into .venv; does nothing the second time
@@ -45,7 +47,7 @@ $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 # the runs of this call alone are reported: older ones may have other settings, or were stopped
 demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; SPLITS="0 1 2" for three splits
 	@export SDSIQA_RUN_LIST="$$(mktemp)" && trap 'rm -f "$$SDSIQA_RUN_LIST"' EXIT && \
-	for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/train/demo.yaml --data.split $$split $(ARGS) || exit 1; done && \
+	for split in $(SPLITS); do $(BIN)/sdsiqa fit -c configs/demo.yaml --data.split $$split $(ARGS) || exit 1; done && \
 	tr '\n' '\0' < "$$SDSIQA_RUN_LIST" | xargs -0 $(BIN)/sdsiqa report --out runs/report-demo
 
 # several processes of one thread each; more of them gain little, since the longest tests are whole runs
@@ -104,11 +106,13 @@ keep: install  ## Copy what is small of finished runs, and put their table into 
 	  --exclude manifest.json --exclude course.jsonl --exclude '.*' -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
 	$(BIN)/sdsiqa report $(TO) --readme README.md
 
+# a benchmark with a run file of its own, such as Demo, takes it; the others share one
+CONFIG = $(if $(wildcard configs/$1.yaml),-c configs/$1.yaml,-c configs/base.yaml --data configs/data/$1.yaml)
 # a static pattern: make looks for no implicit rule of a phony target
 .PHONY: $(TRAIN)
 $(TRAIN): train-%: install
-	@echo 'training on $*: configs/train/$*.yaml$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
-	$(BIN)/sdsiqa fit -c configs/train/$*.yaml \
+	@echo 'training on $*: $(call CONFIG,$*)$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
+	$(BIN)/sdsiqa fit $(call CONFIG,$*) \
 	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)
 
 image: ## Build the container image

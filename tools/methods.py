@@ -159,7 +159,7 @@ def document(rows: Sequence[Sequence[str]], sources: Sequence[Entry], where: str
         "# Methods",
         "",
         "SDS-IQA and the methods that it is compared with. All are trained, tested and reported by the same commands and splits:",
-        "`sdsiqa fit -c configs/train/livec.yaml --model configs/model/<name>.yaml --run.method <name>`.",
+        "`sdsiqa fit -c configs/base.yaml --data configs/data/livec.yaml --model configs/model/<name>.yaml --run.method <name>`.",
         "",
         "*Published facts*: architecture, losses and stages are published, and reimplemented from that. *Family reconstruction*:",
         "only an abstract is known, or no paper of that name; the network here follows the description and is ours.",

@@ -14,20 +14,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEMO = ["-c", "configs/train/demo.yaml"]
+DEMO = ["-c", "configs/demo.yaml"]
 SHORT = ["--trainer.max_epochs", "1", "--trainer.limit_train_batches", "20", "--data.crop", "96"]
-BODY = ["-c", "configs/body/mobilenetv2.yaml"]
+BODY = ["-c", "configs/overlay/mobilenetv2.yaml"]
 # what the Demo's small network said of every method in the scores that are compared with
 SMALL = ["--model.channels_last", "true"]
+LIVEC = ["-c", "configs/base.yaml", "--data", "configs/data/livec.yaml"]
+CPU = ["-c", "configs/overlay/cpu.yaml", "-c", "configs/overlay/cpu_sdsiqa.yaml"]
 CASES = {
     "sdsiqa": [*DEMO, "--trainer.max_epochs", "2"],
     "cnniqa": [*DEMO, "--model", "configs/model/cnniqa.yaml", *SMALL, *SHORT],
     "hyperiqa": [*DEMO, "--model", "configs/model/hyperiqa.yaml", *BODY, *SMALL, *SHORT],
-    "dbcnn": [*DEMO, "--model", "configs/model/dbcnn.yaml", *BODY, "-c", "configs/pretrain/short.yaml", *SMALL, *SHORT],
+    "dbcnn": [*DEMO, "--model", "configs/model/dbcnn.yaml", *BODY, "-c", "configs/overlay/pretrain_short.yaml", *SMALL, *SHORT],
     "psnr": [*DEMO, "--model", "configs/model/psnr.yaml", *SMALL],
     "ssim": [*DEMO, "--model", "configs/model/ssim.yaml", *SMALL],
     "bliinds2": [*DEMO, "--model", "configs/model/bliinds2.yaml", *SMALL],
-    "ridge-livec": ["-c", "configs/train/livec.yaml", "-c", "configs/cpu.yaml", "--trainer.max_epochs", "0"],
+    "ridge-livec": [*LIVEC, *CPU, "--trainer.max_epochs", "0"],
 }
 """Words after `sdsiqa fit`, by case: from scratch, from ImageNet, in two stages, without training, in closed form."""
 

@@ -30,7 +30,7 @@ def overview() -> str:
     verbs = "\n".join(f"  {name:<12}{line}" for name, line in lines.items())
     return (
         "usage: sdsiqa VERB [OPTIONS]\n\nSaliency-guided no-reference image quality assessment.\n\n"
-        f"{verbs}\n\n`sdsiqa VERB --help` says more. Start with: sdsiqa fit -c configs/train/demo.yaml"
+        f"{verbs}\n\n`sdsiqa VERB --help` says more. Start with: sdsiqa fit -c configs/demo.yaml"
     )
 
 

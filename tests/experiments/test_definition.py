@@ -9,7 +9,8 @@ from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.definition import Experiment
 
 TEXT = f"""
-benchmarks: {{demo: {CONFIGS}/train/demo.yaml, livec: {CONFIGS}/train/livec.yaml}}
+base: {CONFIGS}/base.yaml
+benchmarks: {{demo: {CONFIGS}/demo.yaml, livec: {CONFIGS}/data/livec.yaml}}
 methods: {{sdsiqa: null, small: {CONFIGS}/model/small.yaml}}
 ablations: {{full: [], no_gate: [{CONFIGS}/ablation/no_gate.yaml]}}
 splits: [0, 1]
@@ -42,19 +43,20 @@ def test_words_lay_the_ablation_over_the_method_and_the_settings_over_both(
     monkeypatch.chdir(CONFIGS.parent)
     words = Experiment.load(write(tmp_path, TEXT)).variants()[-1].words
     assert words == (
-        *("-c", "configs/train/livec.yaml", "--model", "configs/model/small.yaml", "-c", "configs/ablation/no_gate.yaml"),
+        *("-c", "configs/base.yaml", "--data", "configs/data/livec.yaml", "--model", "configs/model/small.yaml"),
+        *("-c", "configs/ablation/no_gate.yaml"),
         *("--trainer.max_epochs", "1", "--data.grid", "[2, 2]", "--data.cache", "null"),
         *("--data.split", "1", "--seed_everything", "7"),
     )
 
 
-def test_files_may_lie_over_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_and_settings_may_lie_over_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CONFIGS.parent)
-    files = f"[{CONFIGS}/model/small.yaml, {CONFIGS}/cpu.yaml, {CONFIGS}/base.yaml]"
+    files = f"[{CONFIGS}/model/small.yaml, {CONFIGS}/overlay/cpu.yaml, {{model: {{warmup: 0.2}}, data.crop: 96}}]"
     text = TEXT.replace(f"small: {CONFIGS}/model/small.yaml", f"small: {files}")
     words = Experiment.load(write(tmp_path, text)).variants()[-1].words
-    laid = ("-c", "configs/cpu.yaml", "-c", "configs/base.yaml", "-c", "configs/ablation/no_gate.yaml")
-    assert words[2:10] == ("--model", "configs/model/small.yaml", *laid)
+    laid = ("-c", "configs/overlay/cpu.yaml", "--model.warmup", "0.2", "--data.crop", "96", "-c", "configs/ablation/no_gate.yaml")
+    assert words[4:14] == ("--model", "configs/model/small.yaml", *laid)
     assert "--model" not in Experiment.load(tmp_path / "try.yaml").variants()[0].words
 
 
@@ -78,17 +80,18 @@ def test_an_inherited_remark_goes_with_its_method(tmp_path: Path) -> None:
 
 
 def test_another_benchmark_takes_the_place_of_the_files_own(tmp_path: Path) -> None:
-    experiment = Experiment.load(write(tmp_path, TEXT), {"bid": (CONFIGS / "train" / "bid.yaml", CONFIGS / "cpu.yaml")})
+    cpu = CONFIGS / "overlay" / "cpu.yaml"
+    experiment = Experiment.load(write(tmp_path, TEXT), {"bid": (CONFIGS / "data" / "bid.yaml", cpu)})
     variants = experiment.variants()
     assert {variant.benchmark for variant in variants} == {"bid"}
-    assert variants[0].words[:4] == ("-c", str(CONFIGS / "train" / "bid.yaml"), "-c", str(CONFIGS / "cpu.yaml"))
+    assert variants[0].words[2:6] == ("--data", str(CONFIGS / "data" / "bid.yaml"), "-c", str(cpu))
 
 
 def test_files_can_be_laid_over_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CONFIGS.parent)
-    text = f"benchmarks: {{livec: [{CONFIGS}/train/livec.yaml, {CONFIGS}/cpu.yaml]}}\n"
+    text = f"base: {CONFIGS}/base.yaml\nbenchmarks: {{livec: [{CONFIGS}/data/livec.yaml, {CONFIGS}/overlay/cpu.yaml]}}\n"
     (variant,) = Experiment.load(write(tmp_path, text)).variants()
-    assert variant.words[:4] == ("-c", "configs/train/livec.yaml", "-c", "configs/cpu.yaml")
+    assert variant.words[2:6] == ("--data", "configs/data/livec.yaml", "-c", "configs/overlay/cpu.yaml")
 
 
 def test_a_pattern_picks_by_a_part_of_the_name(tmp_path: Path) -> None:
@@ -107,6 +110,8 @@ def test_a_pattern_picks_by_a_part_of_the_name(tmp_path: Path) -> None:
         (TEXT + "remarks: {smal: too short}", "remarks on 'smal', which is none of its methods: sdsiqa, small"),
         (TEXT + "remarks: too short", r"remarks is 'too short'; expected \{name: words\}"),
         ("splits: [0]", "names no benchmarks; add"),
+        (f"benchmarks: {{x: {CONFIGS}/data/bid.yaml}}", r"benchmarks\.x is a data file; add base, such as configs/base\.yaml"),
+        ("methods: {x: [3]}", "3 is neither a file nor settings"),
         ("splits: 3", r"splits is 3; expected \[0, 1\]"),
         ("ablations: {full: a.yaml}", r"ablations\.full is 'a\.yaml'; expected a list of files"),
         ("[1, 2]", "holds list; expected keys"),

@@ -14,7 +14,8 @@ from sdsiqa.experiments.resolve_config import resolve
 
 pytestmark = pytest.mark.filterwarnings("default")
 FOLDER = CONFIGS.parent / "experiments"
-NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem != "sweep")
+FILES = {file.stem: file for file in sorted(FOLDER.rglob("*.yaml")) if file.stem != "sweep"}
+NAMES = list(FILES)
 NOT_HERE = re.compile(r"does not exist|no stored map|holds no map|is no folder|sdsiqa saliency")
 
 
@@ -27,10 +28,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_tells_its_story_and_its_command(name: str) -> None:
-    text = (FOLDER / f"{name}.yaml").read_text()
+    text = (FILES[name]).read_text()
     story = [line for line in text.splitlines() if line.startswith("#")]
     assert len(story) >= 3
-    assert f"sdsiqa grid experiments/{name}.yaml" in text
+    assert f"sdsiqa grid {FILES[name].relative_to(FOLDER.parent)}" in text
     if name.endswith("_demo"):
         assert "proxy" in text
     else:
@@ -49,7 +50,7 @@ SHIPS = {  # what a first stage may ask for, and which benchmarks have it
 def test_every_kind_of_cell_can_be_parsed() -> None:
     kinds: dict[tuple[str, ...], list[str]] = {}
     for name in NAMES:
-        experiment = Experiment.load(FOLDER / f"{name}.yaml")
+        experiment = Experiment.load(FILES[name])
         assert experiment.baseline in {*experiment.methods, *experiment.ablations}
         for variant in experiment.variants():
             if variant.benchmark != "demo":  # it would be made on first use
@@ -69,13 +70,13 @@ def test_every_kind_of_cell_can_be_parsed() -> None:
 def test_experiments_that_share_runs_agree_on_them() -> None:
     words: dict[tuple[str, str], tuple[str, ...]] = {}
     for name in NAMES:
-        experiment = Experiment.load(FOLDER / f"{name}.yaml")
+        experiment = Experiment.load(FILES[name])
         for variant in experiment.variants():
             assert words.setdefault((experiment.group, variant.name), variant.words) == variant.words, (name, variant.name)
 
 
 def test_a_sweep_calls_the_same_command_line() -> None:
-    sweep = yaml.safe_load((FOLDER / "sweep.yaml").read_text())
+    sweep = yaml.safe_load((FOLDER / "livec" / "sweep.yaml").read_text())
     drawn = {name: {"value": how.get("min", how.get("values", [None])[0])} for name, how in sweep["parameters"].items()}
     arguments = create_sweep_command_args({"args": drawn})["args"]
     command = create_sweep_command(sweep["command"])

@@ -25,6 +25,13 @@ QUICK = [
 ]
 
 
+def run_file(benchmark: str) -> list[str]:
+    """Give the words of the run file of a benchmark, as `make train-BENCHMARK` does."""
+    if benchmark == "demo":
+        return ["-c", str(CONFIGS / "demo.yaml")]
+    return ["-c", str(CONFIGS / "base.yaml"), "--data", str(CONFIGS / "data" / f"{benchmark}.yaml")]
+
+
 def words(tmp: Path, benchmark: str = "livec", *more: str, epochs: int = 2) -> list[str]:
     """Give the words of a short `fit` on a fake benchmark below a folder, which is drawn if it is not there."""
     fake = tmp / "data" / benchmark
@@ -33,7 +40,7 @@ def words(tmp: Path, benchmark: str = "livec", *more: str, epochs: int = 2) -> l
     tiny = tmp / "tiny.yaml"
     tiny.write_text(TINY)
     return [
-        *("-c", str(CONFIGS / "train" / f"{benchmark}.yaml"), "-c", str(tiny)),
+        *(*run_file(benchmark), "-c", str(tiny)),
         *("--data.benchmark.init_args.root", str(fake), "--run.root", str(tmp / "runs")),
         *("--trainer.max_epochs", str(epochs), *QUICK, *more),
     ]

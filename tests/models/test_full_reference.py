@@ -122,7 +122,7 @@ def test_without_references_there_is_a_reason_and_no_score(tmp_path: Path, capsy
 def test_the_demo_has_references(tmp_path: Path) -> None:
     write_fake("demo", tmp_path / "data" / "demo")
     (answer,) = resolve(
-        [["-c", str(CONFIGS / "train" / "demo.yaml"), "--model", str(CONFIGS / "model" / "ssim.yaml"),
+        [["-c", str(CONFIGS / "demo.yaml"), "--model", str(CONFIGS / "model" / "ssim.yaml"),
           "--data.benchmark.init_args.root", str(tmp_path / "data" / "demo")]]
     )  # fmt: skip
     assert answer.error == ""

@@ -274,10 +274,10 @@ def test_every_method_of_the_papers_tables_stands_beside_ours_or_its_command(tmp
     assert "reproduced by" in table.head
     livec = rows[(rows["train_set"] == "LIVEC") & (rows["test_set"] == "LIVEC")].set_index("method")
     assert livec.loc[["SDS-IQA"], "our_srcc"].notna().all()
-    grid = "sdsiqa grid experiments/table3_authentic.yaml --only livec-qualitymap"
+    grid = "sdsiqa grid experiments/paper/table3_authentic.yaml --only livec-qualitymap"
     assert livec.loc["DQM-IQA", "reproduced_by"] == f"not run: {grid}"
     (cross,) = rows[(rows["method"] == "TSIG") & (rows["test_set"] == "CSIQ")]["reproduced_by"]
-    assert cross == "data not here: sdsiqa grid experiments/table4_cross_dataset.yaml --only tid2013-twostream"
+    assert cross == "data not here: sdsiqa grid experiments/paper/table4_cross_dataset.yaml --only tid2013-twostream"
 
 
 def test_the_commands_beside_published_numbers_run_that_method_on_that_benchmark(tmp_path: Path) -> None:

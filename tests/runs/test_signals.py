@@ -83,7 +83,7 @@ def test_ctrl_c_during_imports_is_one_line() -> None:
         "sys.meta_path.insert(0, Finder())\nfrom sdsiqa.cli import main\nsys.exit(main(['fit', *sys.argv[1:]]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "-c", str(CONFIGS / "train" / "demo.yaml")],
+        [sys.executable, "-c", code, "-c", str(CONFIGS / "demo.yaml")],
         capture_output=True,
         text=True,
         check=False,

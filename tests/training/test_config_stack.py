@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 import yaml
 
-from runs import CONFIGS
+from runs import CONFIGS, run_file
 from sdsiqa.errors import SettingError
 from sdsiqa.experiments.resolve_config import Resolved, resolve
 from sdsiqa.training.config_stack import one_config
@@ -18,9 +18,9 @@ from sdsiqa.training.task import QualityTask
 
 pytestmark = pytest.mark.filterwarnings("default")
 METHODS = sorted((CONFIGS / "model").glob("*.yaml"))
-OVERLAYS = [file for file in sorted(CONFIGS.rglob("*.yaml")) if file.parent.name not in ("data", "model", "train")]
-RUN = ["-c", str(CONFIGS / "train" / "livec.yaml")]
-UNDER = [RUN, [*RUN, "-c", str(CONFIGS / "cpu.yaml")], ["-c", str(CONFIGS / "train" / "demo.yaml")]]
+OVERLAYS = [*sorted((CONFIGS / "overlay").glob("*.yaml")), *sorted((CONFIGS / "ablation").glob("*.yaml"))]
+RUN = run_file("livec")
+UNDER = [RUN, [*RUN, "-c", str(CONFIGS / "overlay" / "cpu_sdsiqa.yaml")], run_file("demo")]
 OTHER = """
 network: {class_path: sdsiqa.models.SGDNet, init_args: {dropout: 0.1, size: [64, 64]}}
 objective: {class_path: sdsiqa.models.PatchLoss, init_args: {loss: {class_path: sdsiqa.losses.MSE}}}
@@ -178,7 +178,7 @@ def test_a_class_that_takes_the_place_of_another_has_its_own_defaults() -> None:
     found = config(*RUN, "--model.optimizer", "torch.optim.SGD", "--model.optimizer.lr", "0.1")["model"]["optimizer"]
     assert found["init_args"]["weight_decay"] == 0
     assert found["init_args"]["lr"] == 0.1
-    short_side = ["-c", CONFIGS / "train" / "koniq10k.yaml", "--data", CONFIGS / "data" / "livec.yaml"]
+    short_side = [*run_file("koniq10k"), "--data", CONFIGS / "data" / "livec.yaml"]
     assert config(*short_side)["data"]["benchmark"]["init_args"]["short_side"] is None
     network = config(*RUN, "--model.network", "sdsiqa.models.CNNIQA")["model"]
     assert network == config("--data", CONFIGS / "data" / "livec.yaml", "--model.network", "sdsiqa.models.CNNIQA")["model"]

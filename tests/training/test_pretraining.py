@@ -12,7 +12,7 @@ import torch
 import yaml
 from fakes import write_fake
 
-from runs import CONFIGS, QUICK
+from runs import CONFIGS, QUICK, run_file
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.cli import main
@@ -50,7 +50,7 @@ def words(tmp: Path, *more: str, benchmark: str = "tid2013", epochs: int = 1) ->
         write_fake(benchmark, fake)
     (tmp / "model.yaml").write_text(MODEL)
     return [
-        *("fit", "-c", str(CONFIGS / "train" / f"{benchmark}.yaml"), "--model", str(tmp / "model.yaml")),
+        *("fit", *run_file(benchmark), "--model", str(tmp / "model.yaml")),
         *("--data.benchmark.init_args.root", str(fake), "--run.root", str(tmp / "runs"), "--data.batch_size", "4"),
         *("--trainer.max_epochs", str(epochs), *QUICK, *more),
     ]

@@ -15,12 +15,12 @@ from sdsiqa.training.class_source import absent, arguments
 from sdsiqa.training.setting_names import GROUPS, check_names, settings_of
 
 ROOT = Path(__file__).parents[2]
-DEMO = ["-c", str(ROOT / "configs" / "train" / "demo.yaml")]
+DEMO = ["-c", str(ROOT / "configs" / "demo.yaml")]
 RUNS = [
-    *(["-c", str(file)] for file in sorted((ROOT / "configs" / "train").glob("*.yaml"))),
+    *([*DEMO, "--data", str(file)] for file in sorted((ROOT / "configs" / "data").glob("*.yaml"))),
     *([*DEMO, "--model", str(file)] for file in sorted((ROOT / "configs" / "model").glob("*.yaml"))),
     *([*DEMO, "-c", str(file)] for file in sorted((ROOT / "configs" / "ablation").glob("*.yaml"))),
-    ["-c", str(ROOT / "configs" / "train" / "livec.yaml"), "-c", str(ROOT / "configs" / "cpu.yaml")],
+    ["-c", str(ROOT / "configs" / "base.yaml"), "-c", str(ROOT / "configs" / "overlay" / "cpu_sdsiqa.yaml")],
     *(["-c", str(file)] for file in sorted((ROOT / "results").glob("**/*-0-0-*/config.yaml"))),
 ]
 

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 
 from sdsiqa.errors import ExperimentError
+
+Layer = Path | Mapping[str, Any]
+"""What is laid over a run: a file, or settings by dotted key."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,29 +61,34 @@ class Experiment:
         name: The file's name without its ending.
         group: Folder below `runs/`, and group on a dashboard. Experiments with one group share their runs: the scatter
             plots of a table need no training of their own.
-        benchmarks: Run file (as in `configs/train/`) by name, with files laid over it, if any.
-        methods: Model file (as in `configs/model/`) by name, with files laid over it, if any; null leaves the one of the run
-            file.
-        ablations: Files laid over the run, by name.
+        benchmarks: What makes a run of it, by name: a data file (as in `configs/data/`), which is laid over `base`, or a run file
+            that stands alone; and what is laid over that, if anything.
+        methods: Model file (as in `configs/model/`) by name, and what is laid over it, if anything; null leaves the model of the
+            run.
+        ablations: What is laid over the run, by name.
         splits: Numbers of splits, or `official`.
         seeds: Seeds of runs.
         settings: Options that every run gets, such as `trainer.max_epochs: 2`.
         tests: Data file (as in `configs/data/`) of another benchmark by name: all its images are scored after training.
         baseline: Name of the ablation or method that tables compare with.
         remarks: What a reader of tables must know of a method here, by its name.
+        base: Run file that data files of benchmarks are laid over.
+
+    What is laid over something is a file, or settings that stand in its place, such as `{model.channels_last: true}`.
     """
 
     name: str
     group: str
-    benchmarks: Mapping[str, tuple[Path, ...]]
-    methods: Mapping[str, tuple[Path, ...]]
-    ablations: Mapping[str, tuple[Path, ...]]
+    benchmarks: Mapping[str, tuple[Layer, ...]]
+    methods: Mapping[str, tuple[Layer, ...]]
+    ablations: Mapping[str, tuple[Layer, ...]]
     splits: tuple[int | str, ...]
     seeds: tuple[int, ...]
     settings: Mapping[str, Any]
     tests: Mapping[str, Path]
     baseline: str | None
     remarks: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    base: Path | None = None
 
     @classmethod
     def load(cls, file: Path, benchmarks: Mapping[str, tuple[Path, ...]] | None = None) -> "Experiment":
@@ -97,7 +105,13 @@ class Experiment:
         if benchmarks:
             content["benchmarks"] = dict(benchmarks)
         if not content.get("benchmarks"):
-            raise ExperimentError(f"{file} names no benchmarks; add `benchmarks: {{demo: ../configs/train/demo.yaml}}`")
+            raise ExperimentError(f"{file} names no benchmarks; add `benchmarks: {{demo: ../../configs/demo.yaml}}`")
+        base = content.get("base")
+        for name, layers in content["benchmarks"].items():
+            if _option(layers[0]) == "--data":
+                if base is None:
+                    raise ExperimentError(f"{file}: benchmarks.{name} is a data file; add base, such as configs/base.yaml")
+                content["benchmarks"][name] = (base, *layers)
         methods = content.get("methods") or {"sdsiqa": ()}
         for name in content.get("remarks") or {}:
             if name not in methods:
@@ -114,6 +128,7 @@ class Experiment:
             tests=content.get("tests") or {},
             baseline=content.get("baseline"),
             remarks=content.get("remarks") or {},
+            base=base,
         )
 
     def variants(self) -> list[Variant]:
@@ -121,12 +136,8 @@ class Experiment:
         axes = itertools.product(self.benchmarks, self.methods, self.ablations, self.seeds, self.splits)
         found = []
         for index, (benchmark, method, ablation, seed, split) in enumerate(axes):
-            model = self.methods[method]
             words = [
-                *_laid(self.benchmarks[benchmark]),
-                *(("--model", str(model[0])) if model else ()),
-                *_laid(model[1:]),
-                *_laid(self.ablations[ablation]),
+                *_laid([*self.benchmarks[benchmark], *self.methods[method], *self.ablations[ablation]]),
                 *(word for key, value in self.settings.items() for word in (f"--{key}", _word(value))),
                 *("--data.split", str(split), "--seed_everything", str(seed)),
             ]
@@ -174,9 +185,11 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     for key in ("benchmarks", "methods", "ablations"):
         if key in content:
             content[key] = {
-                str(name): tuple(_beside(file, path) for path in ([paths] if isinstance(paths, str) else paths or ()))
-                for name, paths in (content[key] or {}).items()
+                str(name): tuple(_layer(file, layer) for layer in _listed(layers))
+                for name, layers in (content[key] or {}).items()
             }
+    if content.get("base") is not None:
+        content["base"] = _beside(file, content["base"])
     if base is None:
         return content
     other = file.parent / str(base)
@@ -196,6 +209,7 @@ def _check(file: Path, content: Mapping[str, Any]) -> None:
         ("remarks", dict, "{name: words}"),
         *((key, list, "[0, 1]") for key in ("splits", "seeds")),
         *((key, str, "a name") for key in ("group", "baseline")),
+        ("base", str, "a run file, such as ../configs/base.yaml"),
     ):
         if content.get(key) is not None and not isinstance(content[key], kind):
             raise ExperimentError(f"{file}: {key} is {content[key]!r}; expected {example}")
@@ -204,10 +218,8 @@ def _check(file: Path, content: Mapping[str, Any]) -> None:
             raise ExperimentError(f"{file}: ablations.{name} is {overlays!r}; expected a list of files, such as [no_gate.yaml]")
 
 
-def _beside(file: Path, path: str | None) -> Path | None:
+def _beside(file: Path, path: str) -> Path:
     """Give a path that the file says, relative to the working folder where that is shorter."""
-    if path is None:
-        return None
     full = (file.parent / path).resolve()
     if not full.is_file():
         raise ExperimentError(f"{file} names {path!r}, and {full} does not exist; paths are relative to the experiment's file")
@@ -215,9 +227,44 @@ def _beside(file: Path, path: str | None) -> Path | None:
     return full.relative_to(here) if full.is_relative_to(here) else full
 
 
-def _laid(files: Iterable[Path]) -> list[str]:
-    """Write files that are laid over each other as words of a command line."""
-    return [word for file in files for word in ("-c", str(file))]
+def _listed(layers: Any) -> list[Any]:
+    return layers if isinstance(layers, list) else [layers] if layers else []
+
+
+def _layer(file: Path, layer: Any) -> Layer:
+    """Give a file that an experiment names, or settings that stand in its place."""
+    if isinstance(layer, Mapping):
+        return dict(_leaves(layer))
+    if not isinstance(layer, str):
+        raise ExperimentError(f"{file}: {layer!r} is neither a file nor settings; expected such as {{model.warmup: 0.1}}")
+    return _beside(file, layer)
+
+
+def _leaves(settings: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Give nested settings by dotted key."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{start}{name}.")
+        else:
+            yield f"{start}{name}", value
+
+
+def _laid(layers: Iterable[Layer]) -> list[str]:
+    """Write what is laid over each other as words of a command line."""
+    words: list[str] = []
+    for layer in layers:
+        if isinstance(layer, Path):
+            words += [_option(layer), str(layer)]
+        else:
+            words += [word for key, value in layer.items() for word in (f"--{key}", _word(value))]
+    return words
+
+
+def _option(layer: Layer) -> str:
+    """Give the option that takes a file: a data file holds a benchmark, a model file a network, and any other whole sections."""
+    content = yaml.safe_load(layer.read_text(encoding="utf-8")) if isinstance(layer, Path) else None
+    keys = content if isinstance(content, dict) else {}
+    return "--data" if "benchmark" in keys else "--model" if "network" in keys else "-c"
 
 
 def _word(value: Any) -> str:

@@ -191,7 +191,7 @@ def _parser() -> Arguments:
         action="append",
         metavar="FILE[,FILE]",
         default=[],
-        help="run file, such as configs/train/livec.yaml, and what is laid over it, in place of the experiment's benchmarks; "
+        help="data file, such as configs/data/livec.yaml, and what is laid over it, in place of the experiment's benchmarks; "
         "may be repeated",
     )
     parser.add_runs()
@@ -204,7 +204,7 @@ def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     chosen = [tuple(Path(name) for name in names.split(",")) for names in given]
     for file in (file for files in chosen for file in files):
         if not file.is_file():
-            raise ExperimentError(f"--benchmark {file} does not exist; name a run file, such as configs/train/livec.yaml")
+            raise ExperimentError(f"--benchmark {file} does not exist; name a data file, such as configs/data/livec.yaml")
     return {files[0].stem: files for files in chosen}
 
 

@@ -30,7 +30,7 @@ def main(args: list[str] | None = None) -> int:
     options = _parser().parse_args(words[:cut])
     more = words[cut + 1 :]
     if not options.config.is_file():
-        raise LaunchError(f"{options.config} does not exist; name a run file such as configs/train/livec.yaml, or an experiment")
+        raise LaunchError(f"{options.config} does not exist; name a run file such as configs/base.yaml, or an experiment")
     build = _array if _is_experiment(options.config) else _one
     built = build(options, more)
     if built is None:
@@ -132,10 +132,10 @@ def _parser() -> Arguments:
         prog="sdsiqa submit",
         description="Submit a run, or the unfinished cells of an experiment as a job array. A job saves itself before its time "
         "limit and is requeued; submitting again runs what is left.",
-        epilog="What follows -- goes to `sdsiqa fit`: sdsiqa submit configs/train/livec.yaml --time 8:00:00 -- --data.split 3",
+        epilog="What follows -- goes to `sdsiqa fit`: sdsiqa submit configs/base.yaml -- --data configs/data/livec.yaml",
     )
     parser.add_argument(
-        "config", type=Path, metavar="CONFIG", help="run file as in configs/train, or experiment as in experiments"
+        "config", type=Path, metavar="CONFIG", help="run file such as configs/base.yaml, or experiment as in experiments"
     )
     parser.add_argument("--nodes", type=at_least(1), default=1, metavar="N", help="machines of a run (default: 1)")
     parser.add_argument("--gpus", type=at_least(0), default=1, metavar="G", help="GPUs on each; 0 for CPUs (default: 1)")

@@ -25,7 +25,8 @@ class RunSettings:
     """The folder of a run and its name on dashboards.
 
     Args:
-        name: First part of the folder's name.
+        name: First part of the folder's name; `None`: BENCHMARK-SPLIT-SEED, with the method after the benchmark where it is not
+            sdsiqa.
         root: Folder of all runs.
         folder: This very folder, as a saved configuration says it; `None` makes `root/name-hash`.
         group: Runs that belong together on a dashboard, such as the cells of one experiment.
@@ -42,7 +43,7 @@ class RunSettings:
         RunMismatchError: `checkpoint_every` is negative.
     """
 
-    name: str = "run"
+    name: str | None = None
     root: Path = Path("runs")
     folder: Path | None = None
     group: str | None = None

@@ -1,6 +1,7 @@
 """The verbs that need Lightning: fit, validate, test, predict."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,11 +11,13 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from sdsiqa import public_classes
+from sdsiqa.benchmarks import Benchmark
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import CheckpointError, RunMismatchError, SdsiqaError, StoppedError, StorageError, TrainingFaultError
 from sdsiqa.files import now
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
+from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths
 from sdsiqa.runs.folder import RunFolder, RunSettings
@@ -107,8 +110,11 @@ class QualityCLI(LightningCLI):
     def to_plain(self, config: Namespace) -> dict[str, Any]:
         """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
         with_data(config)
-        plain = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
-        return dict(short_paths(plain))
+        dumped = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
+        plain = dict(short_paths(dumped))
+        if plain["run"]["name"] is None:
+            config.run.name = plain["run"]["name"] = _name(plain)
+        return plain
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
@@ -282,6 +288,14 @@ def main(args: list[str] | None = None) -> int:
         RunLock.release_all()
         signals.stop_listening()
     return 0
+
+
+def _name(plain: Mapping[str, Any]) -> str:
+    """Name a run that a configuration does not name."""
+    path, method = plain["data"]["benchmark"]["class_path"], plain["run"]["method"]
+    benchmark = import_class(path, Benchmark).name  # type: ignore[type-abstract]
+    parts = [benchmark, *([] if method == "sdsiqa" else [method]), plain["data"]["split"], plain["seed_everything"]]
+    return "-".join(str(part) for part in parts)
 
 
 def _is_first() -> bool:

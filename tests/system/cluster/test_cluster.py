@@ -76,7 +76,7 @@ def train(cluster: Slurm, tmp: Path, name: str, minutes: str, lead: str, **envir
     overlay.write_text(OVERLAY)
     options = ["--nodes", "2", "--gpus", "0", "--cpus", "1", "--time", minutes, "--lead", lead, "--partition", "main"]
     more = ["-c", str(overlay), "--run.root", str(tmp / "runs"), "--run.name", name, "--trainer.accelerator", "cpu"]
-    job = submit(cluster, "configs/train/demo.yaml", *options, "--", *more, **environment)
+    job = submit(cluster, "configs/demo.yaml", *options, "--", *more, **environment)
     (folder,) = (tmp / "runs").glob(f"{name}-*")
     return job, folder
 

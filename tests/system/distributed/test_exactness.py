@@ -27,7 +27,7 @@ def words(
     overlay = root / f"{backbone}.yaml"
     overlay.write_text(json.dumps({"model": {"network": {"init_args": network}}}))
     return [
-        *("-c", str(CONFIGS / "train" / "demo.yaml"), "-c", str(overlay), "--run.folder", str(folder)),
+        *("-c", str(CONFIGS / "demo.yaml"), "-c", str(overlay), "--run.folder", str(folder)),
         *("--data.benchmark", "many.Many", "--data.benchmark.root", str(root / data), "--data.split", "official"),
         *("--data.batch_size", str(batch or BATCH[world]), "--data.num_workers", "0", "--data.cache", "null"),
         *("--data.crop", "48", "--data.view", "grid" if data == "small" else "whole", "--data.grid", "[2, 2]"),
