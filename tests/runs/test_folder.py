@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -129,16 +130,31 @@ def test_the_surroundings_name_versions_and_machine() -> None:
     json.dumps(facts)
 
 
-def test_the_code_has_another_version_when_a_score_can_change(tmp_path: Path) -> None:
+def test_the_code_has_another_version_when_a_score_can_change_and_not_when_its_words_do(tmp_path: Path) -> None:
     package = tmp_path / "sdsiqa"
-    shutil.copytree(Path(code_version.__code__.co_filename).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    original = Path(code_version.__code__.co_filename).parents[1]
+    shutil.copytree(original, package, ignore=shutil.ignore_patterns("__pycache__"))
     first = code_version(package)
     assert first == code_version() == surroundings()["code_version"]
-    for name in ("plots/scatter.py", "report.py", "report/__init__.py", "grid.py"):
-        if (package / name).exists():
-            (package / name).write_text("# another\n")
+    (package / "plots" / "scatter.py").write_text("another = 1\n")  # a better figure makes no result stale
     assert code_version(package) == first
-    (package / "models" / "attention.py").write_text("# another\n")
+    file = package / "losses.py"
+    source = file.read_text()
+    assert source.startswith('"""')
+    body = source[source.index('"""', 3) + 3 :]
+    worded = '"""Other words."""\n# a comment\n' + body.replace("\n\n\nclass ", "\n\n\n\n\n# of this class\nclass ")
+    worded = re.sub(r'"""([A-Z])', r'"""In other words: \1', worded).replace(" -> Tensor:\n", " -> Tensor:  # a map\n")
+    assert worded.count("# of this class") > 1
+    assert worded.count("In other words") > 5
+    file.write_text(worded)
+    assert code_version(package) == first
+    for changed in (source.replace(".abs()", ".square()", 1), source + "NAME = 1\n", source + 'NAME = "a text"\n'):
+        assert changed != source
+        file.write_text(changed)
+        assert code_version(package) != first
+    file.write_text(source)
+    assert code_version(package) == first
+    (package / "models" / "components" / "new.py").write_text("")  # a file is a name that can be imported
     assert code_version(package) != first
 
 
