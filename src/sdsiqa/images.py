@@ -6,6 +6,7 @@ patch up (cut off in the middle) is refused, because a grey lower half is anothe
 """
 
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from sdsiqa.files import write_bytes
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
 cv2.setNumThreads(0)
+
+PNG = b"\x89PNG"
+"""How a PNG file begins."""
 
 SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2"})
 """Lower-case suffixes of files that are looked for in a folder of images."""
@@ -58,10 +62,10 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     """
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    if _is_cut_off(data):
+    if not is_whole(data):
         raise ImageError(f"{name}: the file is truncated; copy or download it again")
     buffer = np.frombuffer(data, np.uint8)
-    is_png_or_tiff = data[:4] in (b"\x89PNG", b"II*\x00", b"MM\x00*") or data[8:12] == b"WEBP"
+    is_png_or_tiff = data[:4] in (PNG, b"II*\x00", b"MM\x00*") or data[8:12] == b"WEBP"
     try:
         # only these formats carry transparency or 16 bits; IMREAD_UNCHANGED would ignore the EXIF orientation of others
         flag = cv2.IMREAD_UNCHANGED if is_png_or_tiff else cv2.IMREAD_COLOR_RGB
@@ -71,6 +75,23 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     if image is None:
         raise ImageError(f"{name}: is not an image that OpenCV can decode")
     return _to_rgb8(image, name) if is_png_or_tiff else np.asarray(image, np.uint8)
+
+
+def is_whole(data: bytes) -> bool:
+    """Say whether a JPEG, PNG or BMP file has come to its end undamaged; decoders fill a lack with grey and report success.
+
+    Args:
+        data: Content of the file; other formats are left to their decoders, and count as whole.
+    """
+    if data[:2] == b"\xff\xd8":  # entropy-coded data cannot hold either marker; a thumbnail's come before the scan
+        # most files end with the one, which spares the search through all of it for the other
+        return data.endswith(b"\xff\xd9") or data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda")
+    if data[:4] == PNG:
+        return _has_all_chunks(data)
+    if data[:2] == b"BM" and len(data) >= 6:
+        size = int(struct.unpack_from("<I", data, 2)[0])
+        return len(data) >= size
+    return True
 
 
 def resize_short_side(image: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
@@ -125,14 +146,15 @@ def _to_rgb8(image: NDArray[Any], name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[..., ::-1], np.uint8)
 
 
-def _is_cut_off(data: bytes) -> bool:
-    """Say whether a JPEG, PNG or BMP file lacks its end; decoders fill the rest with grey and report success."""
-    if data[:2] == b"\xff\xd8":  # entropy-coded data cannot hold either marker; a thumbnail's come before the scan
-        # most files end with the one, which spares the search through all of it for the other
-        return not data.endswith(b"\xff\xd9") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    if data[:4] == b"\x89PNG":
-        return b"IEND" not in data[-4096:]
-    if data[:2] == b"BM" and len(data) >= 6:
-        size = int(struct.unpack_from("<I", data, 2)[0])
-        return len(data) < size
-    return False
+def _has_all_chunks(data: bytes) -> bool:
+    """Say whether the chunks of a PNG file reach its end mark, and those that hold pixels fit their checksums."""
+    position, kind = 8, b""
+    while position + 12 <= len(data) and kind != b"IEND":
+        (length,) = struct.unpack_from(">I", data, position)
+        end = position + 8 + length
+        kind = data[position + 4 : position + 8]
+        # the others, such as a text with its name in lower case, change no pixel
+        if kind[:1].isupper() and struct.pack(">I", zlib.crc32(data[position + 4 : end])) != data[end : end + 4]:
+            return False
+        position = end + 4
+    return kind == b"IEND"

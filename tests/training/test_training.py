@@ -119,7 +119,7 @@ def hopeless(tmp: Path) -> list[str]:
     """A ridge regression as the start, and a training that only undoes it; averaged weights."""
     overlay = tmp / "hopeless.yaml"
     overlay.write_text(
-        "model:\n    ridge_start: {penalties: [1, 100]}\n    network: {init_args: {linear_path: true}}\n"
+        "model:\n    ridge_start: {penalties: [1, 100]}\n    network: {init_args: {fusion: {linear_path: true}}}\n"
         "    optimizer: {init_args: {lr: 0}}\n"
         "trainer:\n  callbacks:\n    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.5}\n"
         "    - class_path: signals.Forget\n"
@@ -143,7 +143,7 @@ def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: p
 
 
 def test_the_validation_of_the_start_changes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    more = ("--model.network.init_args.dropout", "0.3", "--data.num_workers", "1", "--run.name")
+    more = ("--model.network.init_args.fusion.dropout", "0.3", "--data.num_workers", "1", "--run.name")
     folders = [fit(tmp_path, *more, "with", benchmark="demo")]
     monkeypatch.setattr("sdsiqa.training.checkpoints._validate_start", lambda trainer: None)
     folders.append(fit(tmp_path, *more, "without", benchmark="demo"))

@@ -1,15 +1,13 @@
 """Maps computed once and kept on disk."""
 
 import hashlib
-import struct
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.images import write_image
+from sdsiqa.images import PNG, is_whole, write_image
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
 
 
@@ -60,23 +58,12 @@ class CachedMaps(SaliencyProvider):
 
 
 def _read_whole(path: Path) -> NDArray[np.uint8] | None:
-    """Read a grey PNG, `(H, W)` uint8; `None` where it is missing or damaged, so that it is made again.
-
-    OpenCV patches damaged files up in silence, hence the look at every chunk's checksum first.
-    """
+    """Read a grey PNG, `(H, W)` uint8; `None` where it is missing or damaged, so that it is made again."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    position, kind = 8, b""
-    while position + 12 <= len(data) and kind != b"IEND":
-        (length,) = struct.unpack_from(">I", data, position)
-        end = position + 8 + length
-        kind = data[position + 4 : position + 8]
-        if struct.pack(">I", zlib.crc32(data[position + 4 : end])) != data[end : end + 4]:
-            return None
-        position = end + 4
-    if kind != b"IEND":
+    if data[:4] != PNG or not is_whole(data):
         return None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return np.asarray(pixels) if pixels is not None and pixels.ndim == 2 and pixels.dtype == np.uint8 else None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError
-from sdsiqa.images import SUFFIXES
+from sdsiqa.images import PNG, SUFFIXES, is_whole
 from sdsiqa.saliency.base import SaliencyProvider
 
 _LOG = logging.getLogger(__name__)
@@ -145,8 +145,8 @@ def read_map(path: Path) -> NDArray[np.floating]:
             raise ImageError(f"{path}: holds {values.dtype} {values.shape}; expected numbers of shape (H, W)")
         return np.asarray(values, np.float32)
     data = path.read_bytes()
-    # a file without its end is patched up by the decoder, and half a map is another map
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if b"IEND" in data[-12:] else None
+    whole = data[:4] == PNG and is_whole(data)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole else None
     if pixels is None:
         raise ImageError(f"{path}: is no readable PNG file; make the map again")
     if pixels.ndim == 3 and (pixels[..., :3] == pixels[..., :1]).all():

@@ -1,0 +1,50 @@
+"""One check that a picture file is whole, for every reader."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from sdsiqa.errors import ImageError
+from sdsiqa.images import is_whole, read_image
+from sdsiqa.saliency.cache import _read_whole
+from sdsiqa.saliency.stored import read_map
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
+
+
+def encoded(suffix: str) -> bytes:
+    return bytes(cv2.imencode(suffix, PIXELS)[1])
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp"])
+def test_a_file_is_whole_up_to_its_last_byte_and_with_what_others_append(suffix: str, tmp_path: Path) -> None:
+    data = encoded(suffix)
+    assert is_whole(data)
+    assert is_whole(data + b"appended by a camera")
+    file = tmp_path / f"cut{suffix}"
+    for end in (len(data) // 2, len(data) - 1):
+        assert not is_whole(data[:end])
+        file.write_bytes(data[:end])
+        with pytest.raises(ImageError, match="truncated"):
+            read_image(file)
+
+
+def test_a_damaged_png_is_not_whole_for_any_reader_and_one_with_another_text_is(tmp_path: Path) -> None:
+    data, file = encoded(".png"), tmp_path / "map.png"
+    middle = data.index(b"IDAT") + 200
+    file.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(file)
+    with pytest.raises(ImageError, match="no readable PNG"):
+        read_map(file)
+    assert _read_whole(file) is None
+    text = b"tEXtComment\0edited"
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text) ^ 1)  # its checksum was not renewed
+    file.write_bytes(data[:-12] + chunk + data[-12:])
+    assert (read_image(file)[..., 0] == PIXELS).all()
+    assert read_map(file) * 255 == pytest.approx(PIXELS.astype(float))
+    assert (_read_whole(file) == PIXELS).all()
