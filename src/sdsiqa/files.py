@@ -4,9 +4,38 @@ import datetime
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+@contextmanager
+def part_beside(path: Path) -> Iterator[Path]:
+    """Give a name beside a file's place to write to and to move from; what is left there at the end is removed.
+
+    Args:
+        path: Where the file ends up; its folder is made.
+
+    Yields:
+        A hidden name with the same suffix, which no other process has.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what processes that were killed have left beside a file's place; call it where no other process writes.
+
+    Args:
+        path: As for `part_beside`.
+    """
+    for left in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+        left.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -16,16 +45,12 @@ def write_bytes(path: Path, data: bytes) -> None:
         path: Where the file ends up.
         data: Its content.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
-    try:
+    with part_beside(path) as part:
         with part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def now() -> str:

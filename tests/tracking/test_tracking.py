@@ -14,7 +14,7 @@ from sdsiqa.cli import main
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.tracking import session
 from sdsiqa.tracking.artifacts import log_results
-from sdsiqa.tracking.log_rows import Course
+from sdsiqa.tracking.log_rows import LogRows
 from sdsiqa.tracking.logger import RunLogger
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -172,7 +172,7 @@ def test_a_broken_run_logs_every_row_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert main(command) == 75
     (broken,) = (tmp_path / "runs").glob("broken-*")
     # what a life behind the checkpoint has logged is cut off and written again; what W&B has lost is sent again
-    course = Course(broken / "course.jsonl")
+    course = LogRows(broken / "course.jsonl")
     assert [row["trainer/global_step"] for row in course.read() if "train/loss_step" in row] == [0, 1, 2, 3, 4]
     course.add({"train/loss_step": -1.0, "trainer/global_step": 99})
     assert main(command) == 0
@@ -191,17 +191,17 @@ def test_rows_that_wandb_has_lost_are_sent_again(tmp_path: Path) -> None:
             assert commit
             self.heard.append(step)
 
-    course = Course(tmp_path / "course.jsonl")
+    course = LogRows(tmp_path / "course.jsonl")
     for number in range(6):
         course.add({"value": number})
     listener = Listener()
-    logger = RunLogger(listener, Course(course.path), known=2)
+    logger = RunLogger(listener, LogRows(course.path), known=2)
     logger.go_on(4)  # the checkpoint counts four rows, of which W&B has two
     assert listener.heard == [2, 3]
     assert [row["value"] for row in course.read()] == [0, 1, 2, 3]
     logger.log_metrics({"value": 4}, step=4)
     assert listener.heard == [2, 3, 4]
-    ahead = RunLogger(listener, Course(course.path), known=7)  # W&B has rows that the checkpoint does not know yet
+    ahead = RunLogger(listener, LogRows(course.path), known=7)  # W&B has rows that the checkpoint does not know yet
     ahead.go_on(5)
     ahead.log_metrics({"value": 5}, step=5)
     ahead.log_metrics({"value": 6}, step=6)
@@ -211,7 +211,7 @@ def test_rows_that_wandb_has_lost_are_sent_again(tmp_path: Path) -> None:
 
 
 def test_a_half_written_row_is_cut_off(tmp_path: Path) -> None:
-    course = Course(tmp_path / "course.jsonl")
+    course = LogRows(tmp_path / "course.jsonl")
     course.add({"value": 1.0})
     with course.path.open("ab") as file:
         file.write(b'{"value": 2')
@@ -225,7 +225,7 @@ def test_wandb_that_dies_does_not_end_the_run(tmp_path: Path, caplog: pytest.Log
         def log(self, *args: Any, **kwargs: Any) -> None:
             raise BrokenPipeError("the service is gone")
 
-    logger = RunLogger(Dead(), Course(tmp_path / "course.jsonl"), known=0)
+    logger = RunLogger(Dead(), LogRows(tmp_path / "course.jsonl"), known=0)
     with caplog.at_level("INFO"):
         logger.log_metrics({"value": 1}, step=0)
     assert "W&B takes nothing any more (the service is gone); the run continues" in caplog.text

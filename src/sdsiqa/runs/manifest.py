@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import sys
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.files import write_bytes
+from sdsiqa.files import part_beside, write_bytes
 from sdsiqa.runs.arguments import Arguments
 from sdsiqa.runs.found import LeftOut, check_paths, run_folders
 
@@ -71,13 +69,9 @@ class Manifest:
             path: Where it ends up, in the folder.
             write: Writes to the path that it is given, which has the same suffix.
         """
-        part = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with part_beside(path) as part:
             write(part)
             self.replace(part, path, _sha256(part), part.stat().st_size)
-        finally:
-            part.unlink(missing_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file and enter it.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Course:
+class LogRows:
     """`course.jsonl`: one row per call of a logger, in order; a row's number is its line.
 
     A resumed run writes the rows behind its checkpoint again, so those that a killed process had written are cut

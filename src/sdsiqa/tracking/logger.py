@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
-from sdsiqa.tracking.log_rows import Course
+from sdsiqa.tracking.log_rows import LogRows
 
 
 class RunLogger(WandbLogger):
@@ -16,13 +16,13 @@ class RunLogger(WandbLogger):
 
     Args:
         experiment: The W&B run.
-        course: The run's own file of rows.
+        log_rows: The run's own file of rows.
         known: Rows that W&B has.
     """
 
-    def __init__(self, experiment: Any, course: Course, known: int) -> None:
+    def __init__(self, experiment: Any, log_rows: LogRows, known: int) -> None:
         super().__init__(experiment=experiment)
-        self.course, self.known = course, known
+        self.log_rows, self.known = log_rows, known
         self.alive = True
         self._step = 0
 
@@ -32,15 +32,15 @@ class RunLogger(WandbLogger):
         Args:
             rows: How many the checkpoint counts.
         """
-        self.course.go_on(rows)
-        for number, row in enumerate(self.course.read()):
+        self.log_rows.go_on(rows)
+        for number, row in enumerate(self.log_rows.read()):
             self._step = int(row.get("trainer/global_step", self._step))
             self._send(number, row)
 
     def append(self) -> None:
         """Start behind all that there is, as an evaluation does."""
-        self.go_on(len(self.course.read()))
-        self.course.rows = max(self.course.rows, self.known)
+        self.go_on(len(self.log_rows.read()))
+        self.log_rows.rows = max(self.log_rows.rows, self.known)
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -53,7 +53,7 @@ class RunLogger(WandbLogger):
         row = {name: float(value) for name, value in metrics.items()}
         self._step = self._step if step is None else step
         row["trainer/global_step"] = self._step
-        self._send(self.course.add(row), row)
+        self._send(self.log_rows.add(row), row)
 
     def log_object(self, key: str, value: Any) -> None:
         """Log a figure or a table.
@@ -62,7 +62,7 @@ class RunLogger(WandbLogger):
             key: Its name on dashboards.
             value: What W&B shows.
         """
-        self._send(self.course.add({"object": key}), {key: value, "trainer/global_step": self._step})
+        self._send(self.log_rows.add({"object": key}), {key: value, "trainer/global_step": self._step})
 
     def _send(self, number: int, row: Mapping[str, Any]) -> None:
         if number >= self.known and "object" not in row:

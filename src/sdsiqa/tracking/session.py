@@ -18,7 +18,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.folder import RunSettings
-from sdsiqa.tracking.log_rows import Course
+from sdsiqa.tracking.log_rows import LogRows
 from sdsiqa.tracking.logger import RunLogger, first_line
 from sdsiqa.tracking.offline import rows_on_disk
 
@@ -83,7 +83,7 @@ def open_logger(
     if mode == "offline":
         rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
     # the server knows how many rows of a resumed run it has
-    return RunLogger(experiment, Course(folder / "course.jsonl"), known if mode == "offline" else experiment.step)
+    return RunLogger(experiment, LogRows(folder / "course.jsonl"), known if mode == "offline" else experiment.step)
 
 
 def add_facts(loggers: list[Logger], facts: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import os
-import uuid
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from sdsiqa.errors import StorageError
+from sdsiqa.files import part_beside, remove_parts
 from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs.folder import RunFolder
@@ -125,24 +125,20 @@ class WholeCheckpoints(TorchCheckpointIO):
             StorageError: There is no room, or no permission; says what is still good.
         """
         path = Path(path)
-        part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            for left in path.parent.glob(f".{path.name}.*.part"):  # by a life that was killed while it wrote
-                left.unlink()
-            with part.open("wb") as file:
-                counted = _Hashed(file)
-                torch.save(checkpoint, cast(Any, counted))
-                file.flush()
-                os.fsync(file.fileno())
-            self.manifest.replace(part, path, counted.sha256.hexdigest(), counted.size)
+            remove_parts(path)
+            with part_beside(path) as part:
+                with part.open("wb") as file:
+                    counted = _Hashed(file)
+                    torch.save(checkpoint, cast(Any, counted))
+                    file.flush()
+                    os.fsync(file.fileno())
+                self.manifest.replace(part, path, counted.sha256.hexdigest(), counted.size)
         except (OSError, RuntimeError) as error:  # torch turns some errors of the file into its own
             cause = error if isinstance(error, OSError) else error.__context__
             if not isinstance(cause, OSError):
                 raise
             raise StorageError(_lost(path, cause)) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint, to the CPU, whatever is asked for: files from elsewhere may carry code.

@@ -35,8 +35,8 @@ class Restart(Checkpoint):
     def state_dict(self) -> dict[str, Any]:
         """Count the rows that are logged so far."""
         for logger in self._loggers:
-            logger.course.sync()
-            return {"rows": logger.course.rows}
+            logger.log_rows.sync()
+            return {"rows": logger.log_rows.rows}
         return {"rows": 0}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
