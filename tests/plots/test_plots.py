@@ -44,12 +44,11 @@ def drawn_inside(figure: Figure) -> None:
         assert box.y1 <= figure.bbox.y1 + 1
 
 
-def row(size: tuple[int, int] = (60, 90), levels: int = 3, gates: bool = True, title: str = "a.png") -> plots.PanelRow:
+def row(size: tuple[int, int] = (60, 90), levels: int = 3, title: str = "a.png") -> plots.PanelRow:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (*size, 3), np.uint8)
     guides = [rng.uniform(0.2, 0.9, (8 >> k, 12 >> k)).astype(np.float32) for k in range(levels)]
-    gate = [rng.uniform(0.5, 1.5, 16).astype(np.float32) for _ in range(levels)] if gates else None
-    return plots.PanelRow(image, rng.random(size, np.float32), guides, 41.25, 43.75, gate, title)
+    return plots.PanelRow(image, rng.random(size, np.float32), guides, 41.25, 43.75, title)
 
 
 def test_a_scatter_prints_the_numbers_of_the_metrics() -> None:
@@ -180,15 +179,6 @@ def test_a_panel_shows_every_level_in_the_scale_of_every_other_panel() -> None:
     drawn_inside(figure)
 
 
-def test_gates_have_the_same_axis_in_every_panel() -> None:
-    narrow = dataclasses.replace(row(), gates=[np.linspace(0.98, 1.02, 16)] * 3)
-    for given in (row(), narrow):
-        figure = plots.panels([given])
-        (axes,) = (axes for axes in figure.axes if axes.get_xlim() == (-0.1, 2.1))
-        assert len(axes.lines) == 3 * len(given.gates or ()) + 1
-    assert "channel gates (0 to 2)" in texts(figure)
-
-
 def test_pictures_of_a_row_cover_the_same_ground() -> None:
     figure = plots.panels([row((200, 50))])
     figure.draw_without_rendering()
@@ -198,7 +188,7 @@ def test_pictures_of_a_row_cover_the_same_ground() -> None:
     assert all(box.height / box.width == pytest.approx(4, rel=0.02) for box in boxes)
 
 
-def test_a_panel_may_lack_attention_gates_and_opinion() -> None:
+def test_a_panel_may_lack_attention_and_opinion() -> None:
     given = row()
     figure = plots.panel(given.image, given.saliency, [], score=0.6534, mos=None, title="x" * 200 + ".png", scale="0 to 1")
     written = texts(figure)
@@ -223,31 +213,6 @@ def test_a_map_that_hardly_varies_is_said_to_and_looks_so() -> None:
     colours = first.cmap(first.norm(np.array([0.41, 0.51])))[:, :3]
     assert np.abs(np.diff(colours, axis=0)).max() < 0.2
     drawn_inside(figure)
-
-
-def history(epochs: int = 12) -> pd.DataFrame:
-    epoch = np.arange(epochs)
-    frame = pd.DataFrame({"epoch": epoch, "train/loss_epoch": 1 / (epoch + 1), "val/srcc": 1 - 1 / (epoch + 2)})
-    frame["val/plcc"] = frame["val/srcc"] - 0.01
-    frame.loc[7:, "val/srcc"] = frame.loc[6, "val/srcc"]  # equal from here on
-    return frame
-
-
-def test_curves_mark_the_epoch_that_a_checkpoint_keeps() -> None:
-    figure = plots.curves(history(), title="run")
-    left, right = figure.axes
-    assert right.get_title() + right.get_title("left") == "best: epoch 11, SRCC 0.875"  # of equal ones the later
-    assert left.get_legend_handles_labels()[1] == ["training loss"]
-    assert right.get_legend_handles_labels()[1] == ["validation SRCC", "validation PLCC"]
-    assert np.asarray(right.lines[0].get_ydata()).tolist() == history()["val/srcc"].tolist()
-    drawn_inside(figure)
-
-
-def test_curves_of_a_run_that_just_began() -> None:
-    assert "no SRCC or PLCC yet" in texts(plots.curves(history()[["epoch", "train/loss_epoch"]]))
-    assert "no loss yet" in texts(plots.curves(history().iloc[:0]))
-    collapsed = history().assign(**{"val/srcc": np.nan})
-    assert "best" not in texts(plots.curves(collapsed))
 
 
 def test_boxes_show_every_split() -> None:

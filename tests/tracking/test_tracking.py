@@ -230,4 +230,4 @@ def test_wandb_that_dies_does_not_end_the_run(tmp_path: Path, caplog: pytest.Log
         logger.log_metrics({"value": 1}, step=0)
     assert "W&B takes nothing any more (the service is gone); the run continues" in caplog.text
     logger.log_metrics({"value": 2}, step=1)
-    assert len(logger.course.read()) == 2
+    assert len(logger.log_rows.read()) == 2

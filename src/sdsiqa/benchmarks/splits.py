@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
-from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SplitLeakError
-from sdsiqa.files import write_bytes
+from sdsiqa.errors import BenchmarkMismatchError, SplitLeakError
 
 PARTS = ("train", "val", "test")
 NUMBERED = 10
@@ -70,10 +69,6 @@ class Split:
         """
         return {"train": self.train, "val": self.val, "test": self.test}[part]
 
-    def save(self, path: Path, table: pd.DataFrame) -> None:
-        """Write `to_json`, atomically."""
-        write_bytes(path, self.to_json(table))
-
     def to_json(self, table: pd.DataFrame) -> bytes:
         """Give names and counts as JSON.
 
@@ -87,42 +82,6 @@ class Split:
             counts = {"images": len(images), "contents": len(contents)}
             document[part] = {"counts": counts, "contents": contents, "images": images}
         return (json.dumps(document, indent=1) + "\n").encode()
-
-    @classmethod
-    def load(cls, path: Path, table: pd.DataFrame) -> Self:
-        """Read what `save` wrote, and check it against the hash and the table.
-
-        Args:
-            path: The file.
-            table: The table of the same benchmark.
-
-        Raises:
-            BenchmarkNotFoundError: No such file.
-            BenchmarkMismatchError: The file was changed, or names images that the table has not.
-            SplitLeakError: As `check_split`.
-        """
-        if not path.is_file():
-            raise BenchmarkNotFoundError(f"{path} does not exist; a run writes its split as split.json")
-        try:
-            document = json.loads(path.read_text())
-            names = {part: list(document[part]["images"]) for part in PARTS}
-            benchmark, name, sha256 = (str(document[key]) for key in ("benchmark", "name", "sha256"))
-        except (ValueError, KeyError, TypeError) as error:
-            raise BenchmarkMismatchError(f"{path} is no split file ({type(error).__name__}: {error})") from error
-        places = {image.lower(): row for row, image in enumerate(table["image"])}
-        foreign = [image for part in PARTS for image in names[part] if image.lower() not in places]
-        if foreign:
-            raise BenchmarkMismatchError(
-                f"{path} names {len(foreign)} images that the table of {benchmark} has not, the first {foreign[0]!r}; "
-                "use the benchmark it was made for"
-            )
-        parts = {part: [places[image.lower()] for image in names[part]] for part in PARTS}
-        split = cls.of(benchmark, name, table, parts)
-        if split.sha256 != sha256:
-            raise BenchmarkMismatchError(
-                f"{path} has the hash {sha256!r}, its content {split.sha256!r}: it was changed; make the split again"
-            )
-        return split
 
 
 def counts(units: int) -> tuple[int, int, int]:

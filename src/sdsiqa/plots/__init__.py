@@ -1,8 +1,8 @@
 """Figures as matplotlib objects: without pyplot, so that they share no state and need no screen."""
 
 from sdsiqa.plots.bars import difference_bars
+from sdsiqa.plots.boxes import box_over_splits
 from sdsiqa.plots.contact import Print, contact_sheet
-from sdsiqa.plots.course import box_over_splits, curves
 from sdsiqa.plots.heading import heading
 from sdsiqa.plots.heat import heat_map
 from sdsiqa.plots.panel import PanelRow, panel, panels
@@ -14,7 +14,6 @@ __all__ = [
     "Print",
     "box_over_splits",
     "contact_sheet",
-    "curves",
     "difference_bars",
     "heading",
     "heat_map",

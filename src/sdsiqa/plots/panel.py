@@ -1,4 +1,4 @@
-"""Image, saliency map, attention per level and channel gates of a network, side by side."""
+"""Image, saliency map and attention per level of a network, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from sdsiqa.images import resize_short_side
-from sdsiqa.plots.style import COLOURS, FAINT, INK, new_figure, styled
+from sdsiqa.plots.style import FAINT, new_figure, styled
 
 Map = NDArray[np.floating]
 
@@ -22,13 +22,10 @@ SHORT_SIDE = 320
 
 CELL, GAP, HEAD, FOOT, TOP, MARGIN = 1.45, 0.06, 0.3, 0.17, 0.16, 0.08  # inches
 TITLE = 0.19  # inches, of a line of the title
-BAR, GATES = 0.5, 1.25  # inches, of colour bar and gates with their labels
+BAR = 0.5  # inches, of the colour bar with its labels
 CHARACTER = 0.075  # inches, of a letter of a caption
 SCALE = Normalize(0, 1)
 """Colours of every attention map in every figure: a scale that followed the values would make noise look like attention."""
-
-GATES_SPAN = (0.0, 2.0)
-"""Ends of the axis of channel gates, which is the widest that a gate can reach."""
 
 NEARLY_CONSTANT = 0.15
 """Range of a map below which the figure says that it hardly varies; attention starts at 0.5 everywhere."""
@@ -46,7 +43,6 @@ class PanelRow:
         guides: Attention of each level, `(h, w)` in [0, 1], from fine to coarse; none for a network without.
         score: Prediction, on the scale of `mos` if that is given, else on the one that `scale` names.
         mos: Opinion score; `None` for an image without opinion scores.
-        gates: Gate of each channel, `(C,)` per level; `None` leaves that column out.
         title: Name of the image.
         opinion: What the opinion score is called.
         scale: Scale of the score of an image without opinion scores, such as `0 to 100, higher is better`.
@@ -57,7 +53,6 @@ class PanelRow:
     guides: Sequence[Map]
     score: float
     mos: float | None
-    gates: Sequence[Map] | None = None
     title: str = ""
     opinion: str = "MOS"
     scale: str = ""
@@ -70,17 +65,16 @@ def panel(
     *,
     score: float,
     mos: float | None,
-    gates: Sequence[Map] | None = None,
     title: str = "",
     scale: str = "",
 ) -> Figure:
     """Show one image; arguments are those of `PanelRow`."""
-    return panels([PanelRow(image, saliency, guides, score, mos, gates, title, scale=scale)])
+    return panels([PanelRow(image, saliency, guides, score, mos, title, scale=scale)])
 
 
 @styled
 def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
-    """Show images below each other; colours and gates mean the same in all rows, and in all figures.
+    """Show images below each other; colours mean the same in all rows, and in all figures.
 
     Below each map stands the range of its values, and that it is nearly constant where it is.
 
@@ -94,12 +88,11 @@ def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
     if not rows:
         raise ValueError("rows is []; give at least one image")
     levels = max(len(row.guides) for row in rows)
-    shows_gates = any(row.gates for row in rows)
     heights = [CELL * float(np.clip(row.image.shape[0] / row.image.shape[1], FLATTEST, TALLEST)) for row in rows]
     maps = MARGIN + (2 + levels) * (CELL + GAP)
-    width = maps + (BAR if levels else 0) + (GATES if shows_gates else 0) + MARGIN
+    width = maps + (BAR if levels else 0) + MARGIN
     above = TITLE * (title.count("\n") + 1) if title else 0.0
-    height = above + TOP + sum(heights) + len(rows) * (HEAD + FOOT) + MARGIN + (0.1 if shows_gates else 0)
+    height = above + TOP + sum(heights) + len(rows) * (HEAD + FOOT) + MARGIN
     figure = new_figure(width, height)
     figure.set_layout_engine("none")
 
@@ -112,12 +105,8 @@ def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
     for column, name in enumerate(["image", "saliency", *(f"attention {level + 1}" for level in range(levels))]):
         center = MARGIN + column * (CELL + GAP) + CELL / 2
         figure.text(center / width, heads, name, ha="center", va="top", color=FAINT)
-    left = maps + (BAR if levels else 0) + 0.2
-    if shows_gates:
-        center = left + (GATES - 0.28) / 2
-        figure.text(center / width, heads, "channel gates (0 to 2)", ha="center", va="top", color=FAINT)
     top = height - above - TOP
-    for place, (row, high) in enumerate(zip(rows, heights, strict=True)):
+    for row, high in zip(rows, heights, strict=True):
         bottom = top - HEAD - high
         caption = _caption(row, int((width - MARGIN) / CHARACTER))
         figure.text(MARGIN / width, (bottom + high + 0.05) / height, caption, ha="left", va="bottom", fontsize=8)
@@ -129,9 +118,6 @@ def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
         for column, values in enumerate([row.saliency, *row.guides], start=1):
             center = MARGIN + column * (CELL + GAP) + CELL / 2
             figure.text(center / width, (bottom - 0.03) / height, range_of(values), ha="center", va="top", fontsize=6.5)
-        if shows_gates:
-            axes = cell(left, bottom + 0.04, GATES - 0.28, high - 0.08)
-            _show_gates(axes, row.gates or (), last=place == len(rows) - 1)
         top = bottom - FOOT
     if levels:
         bar = cell(maps + 0.04, height - above - TOP - HEAD - heights[0], 0.1, heights[0])
@@ -183,18 +169,3 @@ def _show(axes: Axes, picture: NDArray[np.uint8] | Map, size: tuple[int, ...]) -
     else:
         axes.imshow(picture, cmap="viridis", norm=SCALE, extent=extent, interpolation="bilinear")
     axes.set_axis_off()
-
-
-def _show_gates(axes: Axes, gates: Sequence[Map], last: bool) -> None:
-    """Show each level's gates: a thin line for 5 to 95 %, a thick one for 25 to 75 %, a point for the median."""
-    for level, gate in enumerate(gates):
-        low, lower, middle, upper, high = np.percentile(gate, [5, 25, 50, 75, 95])
-        axes.plot([low, high], [level, level], color=COLOURS[0], linewidth=1)
-        axes.plot([lower, upper], [level, level], color=COLOURS[0], linewidth=3.5, solid_capstyle="butt")
-        axes.plot([middle], [level], "o", color="white", markeredgecolor=INK, markersize=3.5, markeredgewidth=0.8)
-    low, high = GATES_SPAN
-    axes.axvline(1, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-    axes.set(xlim=(low - 0.1, high + 0.1), ylim=(max(len(gates), 1) - 0.5, -0.5))
-    axes.set_yticks(range(len(gates)), [str(level + 1) for level in range(len(gates))])
-    axes.set_xticks([0, 1, 2])
-    axes.tick_params(length=2, labelbottom=last)
