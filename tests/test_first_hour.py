@@ -114,6 +114,24 @@ def test_a_wrong_path_leaves_nothing_behind(tmp_path: Path, capsys: pytest.Captu
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words_", "said"),
+    [
+        (["--model.frozen_fraction", "2"], "model: frozen_fraction is 2.0"),
+        (["--run.checkpoint_every", "-1"], "run.checkpoint_every is -1"),
+        (["--model.network.init_args.image_branch", "null", "--model.network.init_args.saliency_branch", "null"], "SDSIQA: "),
+    ],
+)
+def test_a_wrong_setting_leaves_nothing_behind(
+    tmp_path: Path, words_: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    assert main(["fit", *words(tmp_path, "livec", *words_)]) in (1, 2)
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f"sdsiqa fit: {said}")
+    assert not list((tmp_path / "runs").glob("*"))
+
+
 @pytest.mark.slow
 def test_a_wrong_weights_file_leaves_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

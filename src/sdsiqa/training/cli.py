@@ -29,7 +29,7 @@ from sdsiqa.tracking.session import WandbSettings
 from sdsiqa.training.checkpoints import BestCheckpoint, RecipeKeeper, WholeCheckpoints
 from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, processes, spread
-from sdsiqa.training.explain_errors import explained
+from sdsiqa.training.explain_errors import explained, settings_checked
 from sdsiqa.training.history import Cost, History, Size
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.pretraining import FirstStage, with_data
@@ -115,6 +115,11 @@ class QualityCLI(LightningCLI):
         if plain["run"]["name"] is None:
             config.run.name = plain["run"]["name"] = _name(plain)
         return plain
+
+    def instantiate_classes(self) -> None:
+        """Build network, data and trainer; wrong settings are told in one line, and leave no folder behind."""
+        with settings_checked():
+            super().instantiate_classes()
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""

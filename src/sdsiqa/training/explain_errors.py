@@ -4,10 +4,12 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 
 import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from sdsiqa.errors import SdsiqaError, StorageError, TrainingFaultError
+from sdsiqa.errors import SdsiqaError, SettingError, StorageError, TrainingFaultError
 
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 _GONE = re.compile(
@@ -32,6 +34,22 @@ def explained() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
+
+
+@contextmanager
+def settings_checked() -> Iterator[None]:
+    """Turn what a constructor says of its arguments into one line that names their place in the configuration."""
+    try:
+        yield
+    except SdsiqaError:
+        raise
+    except (ValueError, TypeError, MisconfigurationException) as error:
+        kinds = [frame.f_locals["class_type"] for frame, _ in walk_tb(error.__traceback__) if "class_type" in frame.f_locals]
+        kind = kinds[-1] if kinds else None
+        if not isinstance(kind, type):
+            raise
+        place = {"QualityTask": "model", "QualityDataModule": "data", "Trainer": "trainer"}.get(kind.__name__, kind.__name__)
+        raise SettingError(f"{place}: {' '.join(str(error).split())[:300]}") from error
 
 
 def explain(error: BaseException) -> SdsiqaError | None:
