@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from traceback import walk_tb
 
 import torch
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from sdsiqa.errors import SdsiqaError, SettingError, StorageError, TrainingFaultError
 
