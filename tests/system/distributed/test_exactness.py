@@ -12,7 +12,7 @@ import pytest
 from many import LARGE, SMALL, draw
 
 HERE = Path(__file__).parent
-CONFIGS = HERE.parent.parent / "configs"
+CONFIGS = HERE.parents[2] / "configs"
 BATCH = {1: 5, 2: 6, 3: 9, 4: 8}
 """Images per step on so many processes: no two alike, and none divides both parts."""
 STAGES = ("validate", "test", "predict")
