@@ -49,27 +49,30 @@ def words(tmp: Path, benchmark: str = "livec", *more: str, epochs: int = 2) -> l
 def stand_in(tmp: Path, model: str, benchmark: str = "livec", *more: str, epochs: int = 1) -> list[str]:
     """Give the words of a short `fit` of a model file in place of a benchmark's own, with the smallest body.
 
-    A first stage learns from a fake Demo benchmark.
+    A first stage is trained before, on a fake Demo benchmark.
     """
     file = CONFIGS / "model" / f"{model}.yaml"
-    arguments = yaml.safe_load(file.read_text())
+    network = yaml.safe_load(file.read_text())["network"]
     args = words(tmp, benchmark, "--model", str(file), epochs=epochs)
-    if arguments["network"]["class_path"].endswith(".SDSIQA"):
+    if network["class_path"].endswith(".SDSIQA"):
         return [*args, "-c", str(tmp / "tiny.yaml"), *more]
-    change: dict[str, Any] = {"network": {"init_args": _small(arguments["network"])}}
-    if arguments.get("pretraining"):
-        stage = arguments["pretraining"]["init_args"]
-        if not (tmp / "data" / "demo").exists():
-            write_fake("demo", tmp / "data" / "demo")
-        data = yaml.safe_load((CONFIGS / "data" / "demo.yaml").read_text())
-        data |= {"num_workers": 0, "cache": None, "crop": 64, "batch_size": 4}
-        data["benchmark"]["init_args"]["root"] = str(tmp / "data" / "demo")
-        (tmp / "demo.yaml").write_text(yaml.safe_dump(data))
-        settings = {"network": {"init_args": _small(stage["network"])}, "epochs": 1, "batch_size": 4, "crop": None}
-        change["pretraining"] = {"init_args": {**settings, "data": str(tmp / "demo.yaml")}}
     overlay = tmp / f"{model}.yaml"
-    overlay.write_text(yaml.safe_dump({"model": change}))
+    overlay.write_text(yaml.safe_dump({"model": {"network": {"init_args": _small(network)}}}))
+    if file.with_name(f"{model}_first.yaml").exists():
+        args += ["--model.init_from", str(first_stage(tmp, model))]
     return [*args, "-c", str(overlay), *more]
+
+
+def first_stage(tmp: Path, model: str) -> Path:
+    """Train the first stage of a method for an epoch on a fake Demo benchmark, unless it is there; give its folder."""
+    folder, overlay = tmp / "first" / model, tmp / f"{model}_first.yaml"
+    if not folder.exists():
+        network = yaml.safe_load((CONFIGS / "model" / overlay.name).read_text())["network"]
+        overlay.write_text(yaml.safe_dump({"model": {"network": {"init_args": _small(network)}}}))
+        files = ["-c", str(CONFIGS / "overlay" / overlay.name), "-c", str(overlay)]
+        short = ["--trainer.max_epochs", "1", "--data.batch_size", "4", "--data.patches_per_image", "1"]
+        assert main(["fit", *words(tmp, "demo"), *files, *short, "--run.folder", str(folder)]) == 0
+    return folder
 
 
 def _small(network: dict[str, Any]) -> dict[str, Any]:

@@ -155,8 +155,8 @@ def check_references(rows: pd.DataFrame, benchmark: Benchmark, fields: Sequence[
     if "reference" in fields and (rows["reference"] == "").any():
         raise BenchmarkMismatchError(
             f"images are compared with their references here, and {benchmark.title} has none; choose a benchmark with "
-            "references, or a no-reference network; a first stage of training learns from another benchmark by "
-            "-c configs/overlay/pretrain_demo.yaml"
+            "references, or a no-reference network; a first stage of training may learn from another benchmark, such as "
+            "configs/demo.yaml"
         )
 
 
@@ -180,7 +180,7 @@ def _facts(rows: pd.DataFrame, benchmark: Benchmark, name: str) -> NDArray[np.in
         image = rows["image"][values == absent].iloc[0]
         raise BenchmarkMismatchError(
             f"training asks for the {name} of each image, and {benchmark.title} has none for {image}; choose a benchmark that "
-            "was distorted on purpose; a first stage of training learns from another one by -c configs/overlay/pretrain_demo.yaml"
+            "was distorted on purpose; a first stage of training may learn from another one, such as configs/demo.yaml"
         )
     if name == "distortion":
         kinds = sorted(set(benchmark.table()["distortion"]))

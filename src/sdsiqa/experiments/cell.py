@@ -51,6 +51,7 @@ class Cell:
         argv: Words for `sdsiqa fit`, complete.
         tests: Data file of another benchmark by name, all of whose images are scored after training.
         blocked: Why it cannot be run, such as a benchmark that is not here; empty if it can.
+        first: The first stage that it starts from, which runs before it.
     """
 
     variant: Variant
@@ -60,6 +61,7 @@ class Cell:
     argv: tuple[str, ...]
     tests: Mapping[str, Path]
     blocked: str = ""
+    first: "Cell | None" = None
 
     @property
     def name(self) -> str:

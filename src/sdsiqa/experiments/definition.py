@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -30,6 +31,8 @@ class Variant:
         split: Number of the split, or `official`.
         seed: Seed of the run.
         words: Words for `sdsiqa fit`, without those that name the run.
+        first: The first stage that it starts from, if it has one.
+        is_first: Whether it is a first stage: it trains, and tests nothing.
     """
 
     index: int
@@ -40,6 +43,8 @@ class Variant:
     split: int | str
     seed: int
     words: tuple[str, ...]
+    first: "Variant | None" = None
+    is_first: bool = False
 
     def matches(self, pattern: str) -> bool:
         """Say whether a pattern picks it.
@@ -48,6 +53,20 @@ class Variant:
             pattern: A part of the name, in which `*` and `?` stand for anything.
         """
         return fnmatchcase(self.name, f"*{pattern}*")
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstStageFiles:
+    """How the first stage of a method is trained.
+
+    Args:
+        files: What is laid over the run of a benchmark; it says network, objective and how long.
+        benchmark: What makes a run of the benchmark that it learns from: on split 0 for all cells. Empty: each benchmark of the
+            experiment, on the split of the cell.
+    """
+
+    files: tuple[Layer, ...]
+    benchmark: tuple[Layer, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +92,8 @@ class Experiment:
         baseline: Name of the ablation or method that tables compare with.
         remarks: What a reader of tables must know of a method here, by its name.
         base: Run file that data files of benchmarks are laid over.
+        first_stages: How the first stage of a method is trained, by the method's name: a run of its own, shared by all cells
+            that start from the same one.
 
     What is laid over something is a file, or settings that stand in its place, such as `{model.channels_last: true}`.
     """
@@ -89,6 +110,7 @@ class Experiment:
     baseline: str | None
     remarks: Mapping[str, str] = dataclasses.field(default_factory=dict)
     base: Path | None = None
+    first_stages: Mapping[str, FirstStageFiles] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path, benchmarks: Mapping[str, tuple[Path, ...]] | None = None) -> "Experiment":
@@ -108,14 +130,16 @@ class Experiment:
             raise ExperimentError(f"{file} names no benchmarks; add `benchmarks: {{demo: ../../configs/demo.yaml}}`")
         base = content.get("base")
         for name, layers in content["benchmarks"].items():
-            if _option(layers[0]) == "--data":
-                if base is None:
-                    raise ExperimentError(f"{file}: benchmarks.{name} is a data file; add base, such as configs/base.yaml")
-                content["benchmarks"][name] = (base, *layers)
+            content["benchmarks"][name] = _over(base, layers, f"{file}: benchmarks.{name}")
+        stages = {
+            name: dataclasses.replace(stage, benchmark=_over(base, stage.benchmark, f"{file}: first_stages.{name}"))
+            for name, stage in (content.get("first_stages") or {}).items()
+        }
         methods = content.get("methods") or {"sdsiqa": ()}
-        for name in content.get("remarks") or {}:
-            if name not in methods:
-                raise ExperimentError(f"{file} remarks on {name!r}, which is none of its methods: {', '.join(methods)}")
+        for key, told in (("remarks", "remarks on"), ("first_stages", "has a first stage of")):
+            for name in content.get(key) or {}:
+                if name not in methods:
+                    raise ExperimentError(f"{file} {told} {name!r}, which is none of its methods: {', '.join(methods)}")
         return cls(
             name=file.stem,
             group=str(content.get("group") or file.stem),
@@ -129,21 +153,47 @@ class Experiment:
             baseline=content.get("baseline"),
             remarks=content.get("remarks") or {},
             base=base,
+            first_stages=stages,
         )
 
     def variants(self) -> list[Variant]:
         """List what there is to run: every split of one variant before the next seed, benchmark by benchmark."""
+        return self._planned()[0]
+
+    def first_stages_of_variants(self) -> list[Variant]:
+        """List the first stages that variants start from, each once; their numbers follow those of the variants."""
+        return self._planned()[1]
+
+    def _planned(self) -> tuple[list[Variant], list[Variant]]:
         axes = itertools.product(self.benchmarks, self.methods, self.ablations, self.seeds, self.splits)
+        total = math.prod(map(len, (self.benchmarks, self.methods, self.ablations, self.seeds, self.splits)))
+        settings = [word for key, value in self.settings.items() for word in (f"--{key}", _word(value))]
+        firsts: dict[tuple[str, ...], Variant] = {}  # by what they run: cells that start from the same one share it
         found = []
         for index, (benchmark, method, ablation, seed, split) in enumerate(axes):
             words = [
                 *_laid([*self.benchmarks[benchmark], *self.methods[method], *self.ablations[ablation]]),
-                *(word for key, value in self.settings.items() for word in (f"--{key}", _word(value))),
+                *settings,
                 *("--data.split", str(split), "--seed_everything", str(seed)),
             ]
+            first = None
+            if method in self.first_stages:
+                first = self._first(benchmark, method, split, seed, total + len(firsts), settings)
+                first = firsts.setdefault(first.words, first)
             name = f"{benchmark}-{method}-{ablation}-{split}-{seed}"
-            found.append(Variant(index, name, benchmark, method, ablation, split, seed, tuple(words)))
-        return found
+            found.append(Variant(index, name, benchmark, method, ablation, split, seed, tuple(words), first))
+        return found, list(firsts.values())
+
+    def _first(self, benchmark: str, method: str, split: int | str, seed: int, index: int, settings: list[str]) -> Variant:
+        """Say what the first stage of a variant runs; its own files lie over the settings of the experiment."""
+        stage = self.first_stages[method]
+        layers = stage.benchmark or self.benchmarks[benchmark]
+        if stage.benchmark:
+            named = [layer for layer in layers if isinstance(layer, Path) and layer != self.base]
+            benchmark, split = named[0].stem if named else benchmark, 0
+        words = [*_laid(layers), *settings, *_laid(stage.files), *("--data.split", str(split), "--seed_everything", str(seed))]
+        name = f"{benchmark}-{method}-first-{split}-{seed}"
+        return Variant(index, name, benchmark, method, "first", split, seed, tuple(words), is_first=True)
 
 
 _KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.name != "name")
@@ -188,6 +238,12 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
                 str(name): tuple(_layer(file, layer) for layer in _listed(layers))
                 for name, layers in (content[key] or {}).items()
             }
+    if "first_stages" in content:
+        content["first_stages"] = {
+            str(name): FirstStageFiles(*(tuple(_layer(file, layer) for layer in _listed(part)) for part in parts))
+            for name, value in (content["first_stages"] or {}).items()
+            for parts in [_first_stage(file, str(name), value)]
+        }
     if content.get("base") is not None:
         content["base"] = _beside(file, content["base"])
     if base is None:
@@ -197,9 +253,10 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ExperimentError(f"{file} extends {base}, which extends it; one of them has to stand alone")
     inherited = _read(other, (*seen, file.resolve()))
     inherited.pop("group", None)  # sharing runs is said, never inherited
-    if "methods" in content:  # a remark goes with its method
-        remarks = (inherited.get("remarks") or {}).items()
-        inherited["remarks"] = {name: words for name, words in remarks if name in content["methods"]}
+    if "methods" in content:  # remark and first stage go with their method
+        for key in ("remarks", "first_stages"):
+            kept = (inherited.get(key) or {}).items()
+            inherited[key] = {name: value for name, value in kept if name in content["methods"]}
     return {**inherited, **content}
 
 
@@ -207,6 +264,7 @@ def _check(file: Path, content: Mapping[str, Any]) -> None:
     for key, kind, example in (
         *((key, dict, "{name: file}") for key in ("benchmarks", "methods", "ablations", "settings", "tests")),
         ("remarks", dict, "{name: words}"),
+        ("first_stages", dict, "{method: [file, ...]}"),
         *((key, list, "[0, 1]") for key in ("splits", "seeds")),
         *((key, str, "a name") for key in ("group", "baseline")),
         ("base", str, "a run file, such as ../configs/base.yaml"),
@@ -216,6 +274,26 @@ def _check(file: Path, content: Mapping[str, Any]) -> None:
     for name, overlays in (content.get("ablations") or {}).items():
         if overlays is not None and not isinstance(overlays, list):
             raise ExperimentError(f"{file}: ablations.{name} is {overlays!r}; expected a list of files, such as [no_gate.yaml]")
+
+
+def _first_stage(file: Path, name: str, value: Any) -> tuple[Any, Any]:
+    """Give what a file says of a first stage: the files that are laid over a benchmark, and that benchmark."""
+    if isinstance(value, str | list):
+        return value, ()
+    if not isinstance(value, dict) or not value.get("files") or set(value) - {"files", "benchmark"}:
+        raise ExperimentError(
+            f"{file}: first_stages.{name} is {value!r}; expected a list of files, or {{benchmark: run file, files: [file, ...]}}"
+        )
+    return value["files"], value.get("benchmark")
+
+
+def _over(base: Path | None, layers: tuple[Layer, ...], place: str) -> tuple[Layer, ...]:
+    """Lay a data file over the base."""
+    if not layers or _option(layers[0]) != "--data":
+        return layers
+    if base is None:
+        raise ExperimentError(f"{place} is a data file; add base, such as configs/base.yaml")
+    return (base, *layers)
 
 
 def _beside(file: Path, path: str) -> Path:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -42,7 +42,7 @@ def main(args: list[str] | None = None) -> int:
     experiment = Experiment.load(options.experiment, _benchmarks(options.benchmark))
     variants = [
         variant
-        for variant in experiment.variants()
+        for variant in [*experiment.variants(), *experiment.first_stages_of_variants()]
         if (options.only is None or variant.matches(options.only)) and (options.cell is None or variant.index == options.cell)
     ]
     if not variants:
@@ -59,17 +59,19 @@ def main(args: list[str] | None = None) -> int:
     if {State.NEW, State.INTERRUPTED} & set(states.values()):
         console.print("interrupted; the same command resumes")
         return next((STATUS[number] for number in received()), 130)
-    if done and options.cell is None:
+    tested = [cell for cell in done if not cell.variant.is_first]
+    if tested and options.cell is None:
         out = options.out or options.runs / experiment.group / "report" / experiment.name
         blanks = {report.Blank(cell.benchmark, (cell.variant.method, cell.variant.ablation), cell.blocked): None
-                  for cell in cells if cell.blocked}  # fmt: skip
-        folders = [cell.folder for cell in done]
+                  for cell in cells if cell.blocked and not cell.variant.is_first}  # fmt: skip
+        folders = [cell.folder for cell in tested]
         # `--only`, or a failure, may leave none of it to compare with
-        there = {name for cell in done for name in (cell.variant.method, cell.variant.ablation)}
+        there = {name for cell in tested for name in (cell.variant.method, cell.variant.ablation)}
         baseline = experiment.baseline if experiment.baseline in there else None
         report.write(folders, out, baseline, with_images=not options.no_images, blanks=list(blanks))
         files = f"{out / 'report.md'}, {out / 'report.html'}"
-        console.print(f"from {len(done)} of {len(cells)} cells: {files}", highlight=False, soft_wrap=True)
+        asked = sum(not cell.variant.is_first for cell in cells)
+        console.print(f"from {len(tested)} of {asked} cells: {files}", highlight=False, soft_wrap=True)
     return 0 if len(done) == len(cells) else 1
 
 
@@ -113,6 +115,8 @@ def run_all(
 ) -> dict[str, State]:
     """Run cells until each is done or has failed; Ctrl-C and SIGTERM let those that run save themselves, then stop.
 
+    A cell starts when the first stage that it starts from is done; it cannot run if that one has failed.
+
     Args:
         cells: The cells.
         environments: Variables per process that runs at a time.
@@ -145,8 +149,19 @@ def run_all(
             free.put(environment)
 
     with _Interrupt(stop), board, ThreadPoolExecutor(len(environments)) as pool:
-        running = {pool.submit(work, cell): cell for cell in todo}
-        while running:
+        running: dict[Future[State], Cell] = {}
+        while running or (todo and not stop.is_set()):
+            under_way = {cell.name for cell in (*todo, *running.values())}
+            for cell in list(todo):
+                first = cell.first
+                ready = State.DONE if first is None else board.states[first.name]
+                if first is None or ready is State.DONE:
+                    running[pool.submit(work, cell)] = cell
+                elif ready in (State.FAILED, State.BLOCKED, State.STALE) and first.name not in under_way:
+                    board.block(cell, f"its first stage {first.name} is {ready}")
+                elif first.name in under_way:
+                    continue  # and wait
+                todo.remove(cell)
             for future in [future for future in running if future.done()]:
                 board.change(running.pop(future), future.result())
             board.show()
@@ -175,8 +190,9 @@ class _Interrupt:
 def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa grid",
-        description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds. Finished cells are "
-        "skipped, interrupted ones resume, and a report is written at the end.",
+        description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds, first stages of training "
+        "before the cells that start from them. Finished cells are skipped, interrupted ones resume, and a report is written at the "
+        "end.",
     )
     parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="experiment file, as in experiments/")
     parser.add_argument("--dry-run", action="store_true", help="list the cells, their state and their commands; run nothing")
@@ -208,12 +224,11 @@ def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     return {files[0].stem: files for files in chosen}
 
 
-def _order(cell: Cell) -> tuple[int, int]:
+def _order(cell: Cell) -> tuple[int, bool, int]:
     """Sort: cells that run on this machine first, because they use its devices; those that run elsewhere last."""
     owner = RunLock(cell.folder, CELL).owner
-    if owner is None:
-        return 1, cell.variant.index
-    return (0 if owner.get("host") == os.uname().nodename else 2), cell.variant.index
+    place = 1 if owner is None else 0 if owner.get("host") == os.uname().nodename else 2
+    return place, not cell.variant.is_first, cell.variant.index
 
 
 def _refuse_stale(cells: Sequence[Cell]) -> None:

@@ -33,6 +33,7 @@ class Board:
         self._begun = time.monotonic()
         self._since: dict[str, float] = {}
         self._took: dict[str, float] = {}
+        self._why: dict[str, str] = {}
         self._first = {cell.name: self._epoch(cell) for cell in cells}
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
 
@@ -56,7 +57,8 @@ class Board:
                 )
                 self.console.print(f"  log: {cell.log}", highlight=False, soft_wrap=True)
             elif self.states[cell.name] is State.BLOCKED:
-                self.console.print(f"{cell.name} cannot run: {cell.blocked}", style="yellow", markup=False)
+                why = self._why.get(cell.name, cell.blocked)
+                self.console.print(f"{cell.name} cannot run: {why}", style="yellow", markup=False)
         self.console.print(self._counts(), highlight=False)
 
     def change(self, cell: Cell, state: State) -> None:
@@ -75,6 +77,16 @@ class Board:
         if self._live is None and state is not before:
             took = f" after {_duration(self._took[cell.name])}" if cell.name in self._took else ""
             self.console.print(f"{state:<12}{cell.name}{took}", highlight=False)
+
+    def block(self, cell: Cell, why: str) -> None:
+        """Note that a cell cannot run.
+
+        Args:
+            cell: The cell.
+            why: The reason.
+        """
+        self._why[cell.name] = why
+        self.change(cell, State.BLOCKED)
 
     def show(self) -> None:
         """Bring the table up to date."""

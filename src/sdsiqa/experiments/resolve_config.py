@@ -9,6 +9,7 @@ import dataclasses
 import io
 import json
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from sdsiqa.data.dataset import check_references
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.files import write_bytes
 from sdsiqa.runs.class_paths import include_current_folder
+from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import fingerprint
-from sdsiqa.training.cli import QualityCLI
+from sdsiqa.runs.first_stage import FirstStage, benchmark_name
+from sdsiqa.training.cli import QualityCLI, first_stage
+from sdsiqa.training.first_stage import check_first_stage
 from sdsiqa.training.task import QualityTask
 
 
@@ -32,7 +36,7 @@ class Resolved:
 
     Args:
         config: The resolved configuration as plain values; empty where there is an error.
-        hash: Fingerprint of that configuration.
+        hash: Fingerprint of that configuration, and of its first stage.
         data_version: Version of the benchmark's annotation.
         split_hash: Hash of the split.
         error: Why nothing can be run; empty if it can.
@@ -61,19 +65,21 @@ class ResolvingCLI(QualityCLI):
         """Leave seeds alone."""
 
 
-def resolve(jobs: list[list[str]]) -> list[Resolved]:
+def resolve(jobs: Sequence[Sequence[str]], firsts: Sequence[int | None] = ()) -> list[Resolved]:
     """Find out what command lines would run.
 
     Args:
         jobs: Words after `sdsiqa fit`, per run.
+        firsts: For each run the place of its first stage among those before it, which need not have run yet; `None`: what the
+            words say. Empty: so for all.
 
     Returns:
         As many answers, in that order.
     """
     known: dict[str, tuple[str, str, QualityDataModule]] = {}
     cli: ResolvingCLI | None = None
-    answers = []
-    for words in jobs:
+    answers: list[Resolved] = []
+    for words, place in zip(jobs, firsts or [None] * len(jobs), strict=True):
         said = io.StringIO()
         config: dict[str, Any] = {}
         try:
@@ -88,12 +94,25 @@ def resolve(jobs: list[list[str]]) -> list[Resolved]:
                 known[data] = _data_facts(config["data"])
             version, split, module = known[data]
             check_references(module.benchmark.table(), module.benchmark, _fields(config["model"]))
-            answers.append(Resolved(config, fingerprint(config), version, split))
+            stage = first_stage(config) if place is None else _planned(answers[place], config)
+            if stage is not None:
+                stage.refuse_leak(config["data"], version, split)
+            answers.append(Resolved(config, fingerprint(config, None if stage is None else stage.identity), version, split))
         except SystemExit:  # the parser has said why, in one line
             answers.append(Resolved({}, error=said.getvalue().strip().rpartition("\n")[2].removeprefix("sdsiqa fit: ")))
         except SdsiqaError as error:
             answers.append(Resolved(config, fingerprint(config) if config else "", error=str(error)))
     return answers
+
+
+def _planned(answer: Resolved, config: dict[str, Any]) -> FirstStage:
+    """Say what a first stage that need not have run yet will be, for the run that starts from it."""
+    if answer.error:
+        raise SdsiqaError(f"its first stage cannot run: {answer.error}")
+    name = str(answer.config["run"]["name"])
+    check_first_stage({**config["model"], "init_from": name})
+    benchmark = benchmark_name(answer.config["data"])
+    return FirstStage(benchmark, answer.hash, answer.data_version, answer.split_hash, code_version(), run=name)
 
 
 class BuildingCLI(ResolvingCLI):
@@ -135,11 +154,11 @@ def main(jobs: Path, answers: Path) -> None:
     """Resolve what one file asks into another, with the number of GPUs here.
 
     Args:
-        jobs: JSON list of lists of words.
+        jobs: JSON of the arguments of `resolve`.
         answers: Where to write `{"gpus": …, "runs": […]}`.
     """
     include_current_folder()
-    found = resolve(json.loads(jobs.read_text()))
+    found = resolve(**json.loads(jobs.read_text()))
     gpus = torch.cuda.device_count()
     write_bytes(answers, json.dumps({"gpus": gpus, "runs": [dataclasses.asdict(item) for item in found]}).encode())
 

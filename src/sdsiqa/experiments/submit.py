@@ -32,34 +32,38 @@ def main(args: list[str] | None = None) -> int:
     if not options.config.is_file():
         raise LaunchError(f"{options.config} does not exist; name a run file such as configs/base.yaml, or an experiment")
     build = _array if _is_experiment(options.config) else _one
-    built = build(options, more)
-    if built is None:
-        return 0
-    script, file = built
-    if options.dry_run:
-        print(script, end="")
-        return 0
-    write_bytes(file, script.encode())
-    number = _sbatch(file)
-    print(f"job {number}: {file}\nlogs: {file.parent}; `squeue --job {number}` shows how far it is")
+    before: str | None = None
+    for script, file in build(options, more):
+        if options.dry_run:
+            print(script, end="")
+            continue
+        write_bytes(file, script.encode())
+        number = _sbatch(file, before)
+        after = "" if before is None else f", after job {before}"
+        print(f"job {number}{after}: {file}\nlogs: {file.parent}; `squeue --job {number}` shows how far it is")
+        before = number
     return 0
 
 
-def _one(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] | None:
-    """Write the script of one run; `None` if it is finished."""
+def _one(options: argparse.Namespace, more: Sequence[str]) -> list[tuple[str, Path]]:
+    """Write the script of one run; none if it is finished."""
     words = ["-c", str(options.config.absolute()), *more]
     run = folder_of_run(words)
     folder = run.path
     if run.finished and not options.dry_run:
         print(f"{folder} is finished already; nothing to submit")
-        return None
+        return []
     job = _job(options, folder.name, folder.absolute() / "slurm-%j.log")
     command = [sys.executable, "-P", "-m", "sdsiqa", "fit", *words, "--trainer.enable_progress_bar", "false"]
-    return job.script(command), folder.absolute() / "job.sh"
+    return [(job.script(command), folder.absolute() / "job.sh")]
 
 
-def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path] | None:
-    """Write the script of an experiment and the table of its tasks; `None` if all is done."""
+def _array(options: argparse.Namespace, more: Sequence[str]) -> list[tuple[str, Path]]:
+    """Write the scripts of an experiment and the tables of their tasks; none if all is done.
+
+    First stages are an array of their own, after which the array of the cells starts. A cell whose first stage did not come to
+    its end runs it again.
+    """
     if more:
         raise LaunchError(f"{more[0]!r}: an experiment's runs are what its file says; leave out what follows --")
     if options.nodes != 1 or options.gpus > 1:
@@ -75,9 +79,9 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
             print(f"{cell.name} is left out: {cell.blocked}", file=sys.stderr)
     if not left:
         print(f"all {len(cells)} cells are done; nothing to submit")
-        return None
+        return []
+    print(f"{len(left)} of {len(cells)} cells are to be run", file=sys.stderr)
     place = options.runs.absolute() / experiment.group / "jobs"
-    table, file = place / f"{experiment.name}.cells", place / f"{experiment.name}.sh"
     command = [
         sys.executable,
         "-P",
@@ -88,11 +92,17 @@ def _array(options: argparse.Namespace, more: Sequence[str]) -> tuple[str, Path]
         "--runs",
         str(options.runs.absolute()),
     ]
-    job = _job(options, experiment.name, place / f"{experiment.name}-%A_%a.log")
-    if not options.dry_run:
-        write_bytes(table, "".join(f"{cell.variant.index} {cell.folder}\n" for cell in left).encode())
-    print(f"{len(left)} of {len(cells)} cells are to be run", file=sys.stderr)
-    return job.array([*command, "--retry-failed"], table, len(left), options.array_parallel), file
+    scripts = []
+    for name, is_first in ((f"{experiment.name}-first", True), (experiment.name, False)):
+        tasks = [cell for cell in left if cell.variant.is_first == is_first]
+        if not tasks:
+            continue
+        job, table = _job(options, name, place / f"{name}-%A_%a.log"), place / f"{name}.cells"
+        if not options.dry_run:
+            write_bytes(table, "".join(f"{cell.variant.index} {cell.folder}\n" for cell in tasks).encode())
+        script = job.array([*command, "--retry-failed"], table, len(tasks), options.array_parallel)
+        scripts.append((script, place / f"{name}.sh"))
+    return scripts
 
 
 def _job(options: argparse.Namespace, name: str, log: Path) -> Job:
@@ -110,12 +120,13 @@ def _job(options: argparse.Namespace, name: str, log: Path) -> Job:
     )
 
 
-def _sbatch(file: Path) -> str:
-    """Hand a script to SLURM; give the job's number."""
+def _sbatch(file: Path, before: str | None = None) -> str:
+    """Hand a script to SLURM, to start after another job has ended; give the job's number."""
     tool = shutil.which("sbatch")
     if tool is None:
         raise LaunchError(f"there is no `sbatch` here; run this where jobs are submitted. The script is {file}")
-    done = subprocess.run([tool, "--parsable", str(file)], capture_output=True, text=True, check=False)
+    after = [] if before is None else [f"--dependency=afterany:{before}"]
+    done = subprocess.run([tool, "--parsable", *after, str(file)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LaunchError(f"sbatch refused {file}: {' '.join(done.stderr.split())}")
     return done.stdout.strip().partition(";")[0]

@@ -130,11 +130,16 @@ def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], lis
             left_out.add(folder, reason)
         elif found:
             tables += found
-        elif folder == path or folder.parent.name != "stage-one":  # a first stage tests nothing, and is seldom meant
+        elif folder == path or not _is_first_stage(folder):  # a first stage tests nothing, and is seldom meant
             left_out.add(folder, "holds no scores/*.csv")
     if not folders and not foreign:
         left_out.add(path, "holds no scores/*.csv")
     return tables, foreign
+
+
+def _is_first_stage(folder: Path) -> bool:
+    """Say whether a run was told to test nothing."""
+    return (folder / "config.yaml").exists() and (_config(folder).get("run") or {}).get("test") is False
 
 
 def _config(folder: Path) -> dict[str, Any]:

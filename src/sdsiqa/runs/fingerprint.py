@@ -41,16 +41,18 @@ def decisive(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def fingerprint(config: Mapping[str, Any]) -> str:
+def fingerprint(config: Mapping[str, Any], first_stage: Mapping[str, str] | None = None) -> str:
     """Hash what decides the result of a run.
 
     Args:
         config: The resolved configuration as plain values.
+        first_stage: What decides the weights that it starts from (`FirstStage.identity`), if it has a first stage.
 
     Returns:
         Eight hexadecimal digits.
     """
-    return hash_of(short_paths(decisive(config)))[:8]
+    content = short_paths(decisive(config))
+    return hash_of(content if first_stage is None else {**content, "first_stage": first_stage})[:8]
 
 
 def short_paths(value: Any) -> Any:
@@ -87,10 +89,8 @@ def _data(data: Mapping[str, Any] | None) -> dict[str, Any]:
 def _model(model: Mapping[str, Any] | None) -> Any:
     """Keep what decides of a model section."""
     kept = _without(model, "folder")  # of features that ridge_start could compute again
-    stage = ((kept or {}).get("pretraining") or {}).get("init_args") or {}
-    if isinstance(stage.get("data"), Mapping):
-        stage["data"] = _data(stage["data"])
-    return kept
+    # which run a run starts from decides (`first_stage`), where that one lies does not
+    return {name: value for name, value in kept.items() if name != "init_from"} if isinstance(kept, Mapping) else kept
 
 
 def _without(value: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ from sdsiqa.runs import signals
 from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths
+from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
@@ -28,11 +29,11 @@ from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.session import WandbSettings
 from sdsiqa.training.checkpoints import BestCheckpoint, RecipeKeeper, WholeCheckpoints
 from sdsiqa.training.config_stack import one_config
-from sdsiqa.training.devices import SameStatistics, check_devices, processes, spread
+from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
+from sdsiqa.training.first_stage import check_first_stage
 from sdsiqa.training.history import Cost, History, Size
 from sdsiqa.training.parser import StrictParser
-from sdsiqa.training.pretraining import FirstStage, with_data
 from sdsiqa.training.resume import Restart, StepSeeds
 from sdsiqa.training.score_writers import score_writers
 from sdsiqa.training.scores import EpochScores
@@ -96,12 +97,12 @@ class QualityCLI(LightningCLI):
         config = self.config[self.subcommand]
         self.plain = self.to_plain(config)
         settings = self.plain["run"]
-        path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{fingerprint(self.plain)}")
+        self.first = first_stage(self.plain, is_fit=self.subcommand == "fit" and config.get("ckpt_path") in (None, "last"))
+        path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{self._hash()}")
         self.plain["run"]["folder"] = str(path)
         self.folder = RunFolder(path)
         config.trainer.default_root_dir = str(path)
         check_devices(config.trainer)
-        self.first = FirstStage.of(self.plain, path)
         if self.subcommand == "fit":
             self._prepare_fit(config)
         else:
@@ -109,7 +110,6 @@ class QualityCLI(LightningCLI):
 
     def to_plain(self, config: Namespace) -> dict[str, Any]:
         """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
-        with_data(config)
         dumped = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
         plain = dict(short_paths(dumped))
         if plain["run"]["name"] is None:
@@ -123,6 +123,7 @@ class QualityCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
+        self._refuse_leak()
         config = self._get(self.config_init, "trainer")
         settings = self.plain["run"]
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
@@ -149,13 +150,11 @@ class QualityCLI(LightningCLI):
         """Record what is about to run; refuse a folder that was made from other data."""
         split = self.datamodule.make_split()
         facts = {
-            "hash": fingerprint(self.plain),
+            "hash": self._hash(),
             "data_version": self.datamodule.benchmark.data_version(),
             "split_hash": split.sha256,
         }
         self.folder.check(facts)
-        if self.first is not None:
-            self.model.pretraining.checkpoint = self.first.weights(facts)
         self._write_record(facts, split)
 
     def after_fit(self) -> None:
@@ -228,6 +227,15 @@ class QualityCLI(LightningCLI):
         if self.plain["run"]["test"]:
             self.folder.list_as_made()
 
+    def _hash(self) -> str:
+        return fingerprint(self.plain, None if self.first is None else self.first.identity)
+
+    def _refuse_leak(self) -> None:
+        """Refuse a first stage that may have trained on what this run tests, before anything is written."""
+        if self.first is not None:
+            version = self.datamodule.benchmark.data_version()
+            self.first.refuse_leak(self.plain["data"], version, self.datamodule.make_split().sha256)
+
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
             self.folder.lock.acquire(patience=patience())
@@ -236,7 +244,7 @@ class QualityCLI(LightningCLI):
             if _is_first() and self.plain["run"]["test"]:
                 self.folder.list_as_made()
             sys.exit(0)
-        self.folder.check({"hash": fingerprint(self.plain)})
+        self.folder.check({"hash": self._hash()})
         foreign = sorted(self.folder.path.glob("hpc_ckpt_*.ckpt"))
         if foreign:
             raise RunMismatchError(f"{foreign[0]} is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it")
@@ -248,10 +256,8 @@ class QualityCLI(LightningCLI):
                 f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to resume from; leave "
                 "out --ckpt_path to start"
             )
-        elif self.first is not None and config.get("ckpt_path") is None:
-            self.first.train(QualityCLI.start, processes(config.trainer))
-            session.close()
-            self._set_seed()  # what follows draws what it would have drawn alone
+        elif self.first is not None and self.first.file is None and config.get("ckpt_path") is None:
+            FirstStage.of(Path(self.plain["model"]["init_from"]))  # says that it is gone
 
     def _choose_checkpoint(self, config: Namespace) -> None:
         if config.get("ckpt_path") in (None, "best"):
@@ -301,6 +307,28 @@ def _name(plain: Mapping[str, Any]) -> str:
     benchmark = import_class(path, Benchmark).name  # type: ignore[type-abstract]
     parts = [benchmark, *([] if method == "sdsiqa" else [method]), plain["data"]["split"], plain["seed_everything"]]
     return "-".join(str(part) for part in parts)
+
+
+def first_stage(plain: dict[str, Any], is_fit: bool = True) -> FirstStage | None:
+    """Find the first stage that a run starts from.
+
+    Args:
+        plain: The run's configuration as plain values.
+        is_fit: Whether the run is to be trained from it; else what the run's record says of it is enough.
+
+    Raises:
+        CheckpointError: It is not there, not finished, or of no use to the network.
+        SettingError: The network needs one, and none is named.
+    """
+    if is_fit:
+        check_first_stage(plain["model"])
+    place, folder = plain["model"].get("init_from"), plain["run"]["folder"]
+    if place is None or Path(place) == NOTHING:
+        return None
+    known = {} if folder is None else RunFolder(Path(folder)).record.get("stage_one") or {}
+    if "hash" in known and not (is_fit and Path(place).exists()):
+        return FirstStage.from_record(known)
+    return FirstStage.of(Path(place))
 
 
 def _is_first() -> bool:

@@ -109,19 +109,6 @@ def check_devices(config: Any) -> None:
         )
 
 
-def processes(config: Any) -> int:
-    """Say over how many processes a run is spread.
-
-    Args:
-        config: Arguments of the trainer.
-
-    Raises:
-        SdsiqaError: As `Processes.started`.
-    """
-    started = Processes.started()
-    return started.nodes * started.per_node if started is not None and config.devices == "auto" else _world(config)
-
-
 class TimmSyncBatchNorm(LayerSync):
     """Batch normalisation over all devices.
 

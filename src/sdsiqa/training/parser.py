@@ -16,7 +16,6 @@ from sdsiqa.models.objective import Objective
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency import SaliencyProvider
 from sdsiqa.training.class_source import group_names
-from sdsiqa.training.pretraining import Pretraining
 from sdsiqa.training.task import QualityTask
 
 
@@ -56,8 +55,7 @@ class StrictParser(LightningArgumentParser):
         verbs = self._subcommands_action.choices if self._subcommands_action is not None else {}
         actions = [action for parser in (self, *verbs.values()) for action in parser._actions]
         own = {action.dest.rsplit(".", 1)[-1] for action in actions}
-        alone = {name for kind in (QualityTask, Pretraining) for name in inspect.signature(kind).parameters}
-        return own | alone | {name for base in bases for name in _arguments(base)}
+        return own | set(inspect.signature(QualityTask).parameters) | {name for base in bases for name in _arguments(base)}
 
 
 def _arguments(base: type[Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Training and scoring of one network."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import lightning
@@ -16,8 +17,9 @@ from sdsiqa.inference.recipe import Recipe
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
+from sdsiqa.runs.first_stage import NOTHING, FirstStage
+from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
-from sdsiqa.training.pretraining import Pretraining
 from sdsiqa.training.solvers.closed_form import ClosedForm
 from sdsiqa.training.solvers.feature_regression import FeatureRegression
 from sdsiqa.training.solvers.ridge import RidgeStart
@@ -36,7 +38,9 @@ class QualityTask(lightning.LightningModule):
         schedule: Learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
-        pretraining: A first stage of training, whose weights this one starts from.
+        init_from: A finished first stage of training: the folder of its run, or a checkpoint in it, relative to the working
+            folder. The parts that the network names in `stage_one` start from its weights. `nothing` trains a network that
+            names some without them.
         frozen_fraction: Share of the steps, the first ones, in which parts that start from pretrained weights are frozen.
         ridge_start: Closed-form ridge regression on frozen features of whole images as the initial head; `None` starts
             from a random one.
@@ -57,7 +61,7 @@ class QualityTask(lightning.LightningModule):
         backbone_lr_scale: float = 0.1,
         schedule: Schedule = "cosine",
         warmup: float = 0.05,
-        pretraining: Pretraining | None = None,
+        init_from: Path | None = None,
         frozen_fraction: float = 0.0,
         ridge_start: RidgeStart | None = None,
         regression: FeatureRegression | None = None,
@@ -71,7 +75,7 @@ class QualityTask(lightning.LightningModule):
         self.backbone_lr_scale = backbone_lr_scale
         self.schedule, self.warmup = schedule, warmup
         self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
-        self.pretraining = pretraining
+        self.init_from = init_from
         self.frozen_fraction, self._is_frozen, self._frozen = frozen_fraction, False, list[nn.Parameter]()
         self.channels_last = channels_last
         if not 0 <= frozen_fraction < 1:
@@ -87,8 +91,8 @@ class QualityTask(lightning.LightningModule):
             self.network.load_pretrained()
             if self.objective is not None:
                 self.objective.load_pretrained()
-            if self.pretraining is not None:
-                self.pretraining.start(self.network)
+            if self.init_from is not None and self.init_from != NOTHING:
+                load_first_stage(self.network, FirstStage.of(self.init_from))
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
         if self.objective is not None and self.trainer.world_size > 1:

@@ -1,0 +1,77 @@
+"""What a method of two stages takes from its first one, and the check that it has one."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from torch import nn
+
+from sdsiqa.errors import CheckpointError, SettingError
+from sdsiqa.inference.checkpoint import read_checkpoint
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.runs.first_stage import FirstStage
+
+
+def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:
+    """Give a network the parts that a first stage has learned.
+
+    Args:
+        network: Names them in `stage_one`.
+        stage: A finished first stage.
+
+    Raises:
+        CheckpointError: The network names none, or the first stage has learned others.
+    """
+    file = cast(Path, stage.file)
+    _check_parts(type(network), str(file))
+    found = read_checkpoint(file)["state_dict"]
+    for name in _parts(type(network)):
+        part = cast(nn.Module, getattr(network, name))
+        prefix = f"network.{name}."
+        state = {key[len(prefix) :]: value for key, value in found.items() if key.startswith(prefix)}
+        try:
+            part.load_state_dict(state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:300]
+            raise CheckpointError(
+                f"{file}: its {name!r} is not the one of {type(network).__name__} ({reason}); give the networks of both stages "
+                "the same arguments"
+            ) from error
+
+
+def check_first_stage(model: Mapping[str, Any]) -> None:
+    """Refuse to train a method of two stages without its first one unasked, and a first stage that nothing reads.
+
+    A method without its first stage is another method: its scores under the method's name would mislead.
+
+    Args:
+        model: The model section of a run, as plain values.
+
+    Raises:
+        SettingError: The network takes weights from a first stage, and `init_from` is not set.
+        CheckpointError: `init_from` is set, and the network takes none.
+    """
+    module, _, name = model["network"]["class_path"].rpartition(".")
+    kind = getattr(import_module(module), name)
+    if model.get("init_from") is None and _parts(kind):
+        file = f"configs/overlay/{kind.__module__.rpartition('.')[2]}_first.yaml"
+        raise SettingError(
+            f"{name} starts from a first stage, and model.init_from names none; train it with `sdsiqa fit -c RUN_FILE -c "
+            f"{file}`, RUN_FILE being that of a benchmark which ships what it learns from (configs/train/demo.yaml), and give its "
+            "folder as --model.init_from, or let an experiment name it under first_stages; --model.init_from nothing trains "
+            "without one"
+        )
+    if model.get("init_from") not in (None, "nothing"):
+        _check_parts(kind, model["init_from"])
+
+
+def _check_parts(kind: type[QualityNetwork], place: str) -> None:
+    if not _parts(kind):
+        raise CheckpointError(
+            f"{kind.__name__} takes no weights from a first stage, and model.init_from is {place}; leave model.init_from out"
+        )
+
+
+def _parts(kind: type[QualityNetwork]) -> tuple[str, ...]:
+    return tuple(getattr(kind, "stage_one", ()))
