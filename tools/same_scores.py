@@ -25,13 +25,17 @@ CASES = {
     "sdsiqa": [*DEMO, "--trainer.max_epochs", "2"],
     "cnniqa": [*DEMO, "--model", "configs/model/cnniqa.yaml", *SMALL, *SHORT],
     "hyperiqa": [*DEMO, "--model", "configs/model/hyperiqa.yaml", *BODY, *SMALL, *SHORT],
-    "dbcnn": [*DEMO, "--model", "configs/model/dbcnn.yaml", *BODY, "-c", "configs/overlay/pretrain_short.yaml", *SMALL, *SHORT],
+    "dbcnn": [*DEMO, "--model", "configs/model/dbcnn.yaml", *BODY, *SMALL, *SHORT],
     "psnr": [*DEMO, "--model", "configs/model/psnr.yaml", *SMALL],
     "ssim": [*DEMO, "--model", "configs/model/ssim.yaml", *SMALL],
     "bliinds2": [*DEMO, "--model", "configs/model/bliinds2.yaml", *SMALL],
     "ridge-livec": [*LIVEC, *CPU, "--trainer.max_epochs", "0"],
 }
 """Words after `sdsiqa fit`, by case: from scratch, from ImageNet, in two stages, without training, in closed form."""
+FIRST = {
+    "dbcnn": [*DEMO, *SHORT, "-c", "configs/overlay/dbcnn_first.yaml", "-c", "configs/overlay/first_short.yaml"],
+}
+"""Words of the run whose weights a case starts from (`model.init_from`)."""
 
 
 def make(folder: Path) -> int:
@@ -40,16 +44,27 @@ def make(folder: Path) -> int:
     for name, words in CASES.items():
         if list((folder / name).glob("scores/*.csv")):
             continue
-        command = [sys.executable, "-m", "sdsiqa", "fit", *words, "--run.folder", str(folder / name), "--run.name", name]
-        print(f"{name}: {' '.join(command[3:])}", flush=True)
-        environment = {**os.environ, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{name}.log").open("w") as log:
-            status = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-        if status:
-            print(f"  ended with {status}; see {folder / name}.log")
-        failed += bool(status)
+        first = f"{name}-first"
+        if name in FIRST:
+            if not _fit(folder, first, FIRST[name]):
+                failed += 1
+                continue
+            words = [*words, "--model.init_from", str(folder / first)]
+        failed += not _fit(folder, name, words)
     return failed
+
+
+def _fit(folder: Path, name: str, words: list[str]) -> bool:
+    """Run `sdsiqa fit` in a folder of its own; say whether it came to its end."""
+    command = [sys.executable, "-m", "sdsiqa", "fit", *words, "--run.folder", str(folder / name), "--run.name", name]
+    print(f"{name}: {' '.join(command[3:])}", flush=True)
+    environment = {**os.environ, "WANDB_MODE": "disabled", "OMP_NUM_THREADS": "1"}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.log").open("w") as log:
+        status = subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+    if status:
+        print(f"  ended with {status}; see {folder / name}.log")
+    return status == 0
 
 
 def compare(old: Path, new: Path) -> int:

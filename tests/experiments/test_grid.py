@@ -41,7 +41,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setenv("WANDB_MODE", "disabled")
     # torch is loaded here, so no process is needed to keep it away
-    monkeypatch.setattr(plan, "_resolve", lambda jobs: {"gpus": 0, "runs": [asdict(answer) for answer in resolve(jobs)]})
+    monkeypatch.setattr(plan, "_resolve", lambda *asked: {"gpus": 0, "runs": [asdict(answer) for answer in resolve(*asked)]})
 
 
 @pytest.fixture

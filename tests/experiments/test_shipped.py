@@ -9,7 +9,7 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from runs import CONFIGS
-from sdsiqa.experiments.definition import Experiment
+from sdsiqa.experiments.definition import Experiment, Variant
 from sdsiqa.experiments.resolve_config import resolve
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -48,30 +48,38 @@ SHIPS = {  # what a first stage may ask for, and which benchmarks have it
 
 
 def test_every_kind_of_cell_can_be_parsed() -> None:
-    kinds: dict[tuple[str, ...], list[str]] = {}
+    kinds: dict[tuple[str, ...], Variant] = {}
     for name in NAMES:
         experiment = Experiment.load(FILES[name])
         assert experiment.baseline in {*experiment.methods, *experiment.ablations}
-        for variant in experiment.variants():
+        for variant in [*experiment.first_stages_of_variants(), *experiment.variants()]:
             if variant.benchmark != "demo":  # it would be made on first use
-                kinds.setdefault(variant.words[: variant.words.index("--data.split")], list(variant.words))
-    for answer in resolve(list(kinds.values())):
+                kinds.setdefault(variant.words[: variant.words.index("--data.split")], variant)
+    words = [[*kind.words, *(["--model.init_from", "nothing"] if kind.first else [])] for kind in kinds.values()]
+    for kind, answer in zip(kinds.values(), resolve(words), strict=True):
         assert answer.hash, answer.error
         assert NOT_HERE.search(answer.error), answer.error
-        stage = answer.config["model"]["pretraining"]
-        if stage is not None:
-            data = stage["init_args"]["data"] or answer.config["data"]
-            benchmark = data["benchmark"]["class_path"].rpartition(".")[2]
-            objective = stage["init_args"]["objective"]["class_path"].rpartition(".")
+        if kind.is_first:
+            benchmark = answer.config["data"]["benchmark"]["class_path"].rpartition(".")[2]
+            objective = answer.config["model"]["objective"]["class_path"].rpartition(".")
             for field in getattr(importlib.import_module(objective[0]), objective[2]).inputs:
                 assert benchmark in SHIPS[field], answer.config["run"]
+            assert answer.config["run"]["test"] is False
+
+
+def test_methods_of_two_stages_have_a_first_one_and_no_other_has() -> None:
+    staged = {file.stem.removesuffix("_first") for file in (CONFIGS / "model").glob("*_first.yaml")}
+    for name in NAMES:
+        experiment = Experiment.load(FILES[name])
+        of_two = {method for method, files in experiment.methods.items() if files and files[0].stem in staged}
+        assert set(experiment.first_stages) == of_two, name
 
 
 def test_experiments_that_share_runs_agree_on_them() -> None:
     words: dict[tuple[str, str], tuple[str, ...]] = {}
     for name in NAMES:
         experiment = Experiment.load(FILES[name])
-        for variant in experiment.variants():
+        for variant in [*experiment.variants(), *experiment.first_stages_of_variants()]:
             assert words.setdefault((experiment.group, variant.name), variant.words) == variant.words, (name, variant.name)
 
 

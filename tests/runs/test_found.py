@@ -28,7 +28,8 @@ def runs(tmp_path: Path) -> Path:
     lock = RunLock(root / "live-sdsiqa-full-3-0-00000000")  # stopped before its record was written
     lock.acquire()
     lock.release()
-    RunFolder(root / "stage-one" / "net-demo-0-0-00000000").update(state="finished")
+    RunFolder(root / "demo-net-first-0-0-00000000").update(state="finished")
+    write_bytes(root / "demo-net-first-0-0-00000000" / "config.yaml", b"run: {test: false}")
     write_bytes(root / "foreign" / "run.json", b"[1, 2]")
     write_bytes(root / "foreign" / "config.yaml", b"- 1")
     write_bytes(root / "report" / "report.md", b"# Report")
@@ -119,7 +120,7 @@ def test_keep_copies_finished_runs_alone(runs: Path, tmp_path: Path) -> None:
     words = ["make", "keep", f"RUNS={runs}/*", f"TO={tmp_path / 'kept'}", f"VENV={venv.parent}"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     kept = sorted(path.name[:20] for path in (tmp_path / "kept").iterdir())
-    assert kept == ["live-sdsiqa-full-0-0", "live-sdsiqa-full-1-0"]
+    assert kept == ["demo-net-first-0-0-0", "live-sdsiqa-full-0-0", "live-sdsiqa-full-1-0"]
     assert done.stderr.count("is no finished run") == 6
 
 

@@ -10,7 +10,7 @@ import torch
 import yaml
 from fakes import write_fake
 
-from runs import CONFIGS, QUICK, stand_in
+from runs import CONFIGS, QUICK, run_file, stand_in
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.cli import main
@@ -46,7 +46,7 @@ def words(tmp: Path, model: str, *more: str, benchmark: str = "tid2013", epochs:
     (tmp / "first.yaml").write_text(FIRST)
     (tmp / "second.yaml").write_text(SECOND)
     return [
-        *("fit", "-c", str(CONFIGS / "train" / f"{benchmark}.yaml"), "--model", str(tmp / f"{model}.yaml")),
+        *("fit", *run_file(benchmark), "--model", str(tmp / f"{model}.yaml")),
         *("--data.benchmark.init_args.root", str(fake), "--run.root", str(tmp / "runs"), "--data.batch_size", "4"),
         *("--trainer.max_epochs", str(epochs), *QUICK, *more),
     ]
@@ -100,7 +100,8 @@ def test_where_it_lies_changes_neither_the_run_nor_its_scores(tmp_path: Path) ->
     stage = first(tmp_path)
     assert main(second(tmp_path, stage, "--run.name", "one")) == 0
     moved = Path(shutil.move(stage, tmp_path / "elsewhere"))
-    assert main(second(tmp_path, moved, "--run.name", "one")) == 0  # finished already
+    with pytest.raises(SystemExit, match="0"):  # it is the same run, and finished already
+        main(second(tmp_path, moved, "--run.name", "one"))
     assert main(second(tmp_path, moved / "checkpoints" / "best.ckpt", "--run.name", "two")) == 0
     one, two = run(tmp_path, "one"), run(tmp_path, "two")
     assert one.name.removeprefix("one") == two.name.removeprefix("two")

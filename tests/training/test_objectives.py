@@ -103,7 +103,7 @@ def test_crops_lie_side_by_side_with_the_facts_of_their_image() -> None:
 
 @pytest.mark.parametrize(("field", "what"), [("reference", "compared with their references"), ("level", "asks for the level")])
 def test_what_a_benchmark_does_not_know_is_refused(make: Callable[[str], Benchmark], field: str, what: str) -> None:
-    with pytest.raises(BenchmarkMismatchError, match=f"{what}.*configs/overlay/pretrain_demo.yaml"):
+    with pytest.raises(BenchmarkMismatchError, match=f"{what}.*configs/demo.yaml"):
         train(make("livec"), QualityTask(Small(), objective=Seen(field)), 1)
 
 

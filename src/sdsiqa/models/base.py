@@ -91,7 +91,7 @@ class Method(QualityNetwork):
     differs: ClassVar[tuple[str, ...]] = ()
     """Differences from the paper, a sentence each."""
     stage_one: ClassVar[tuple[str, ...]] = ()
-    """Submodules whose weights come from the first stage (`sdsiqa.training.pretraining`), under the same names there."""
+    """Submodules whose weights come from the first stage (`model.init_from`), under the same names there."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -155,6 +155,7 @@ class QualityCLI(LightningCLI):
             "split_hash": split.sha256,
         }
         self.folder.check(facts)
+        self.model.resumes = self._get(self.config_init, "ckpt_path") is not None
         self._write_record(facts, split)
 
     def after_fit(self) -> None:

@@ -58,7 +58,7 @@ def check_first_stage(model: Mapping[str, Any]) -> None:
         file = f"configs/overlay/{kind.__module__.rpartition('.')[2]}_first.yaml"
         raise SettingError(
             f"{name} starts from a first stage, and model.init_from names none; train it with `sdsiqa fit -c RUN_FILE -c "
-            f"{file}`, RUN_FILE being that of a benchmark which ships what it learns from (configs/train/demo.yaml), and give its "
+            f"{file}`, RUN_FILE being that of a benchmark with what it learns from (configs/demo.yaml), and give its "
             "folder as --model.init_from, or let an experiment name it under first_stages; --model.init_from nothing trains "
             "without one"
         )

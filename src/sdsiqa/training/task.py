@@ -76,6 +76,7 @@ class QualityTask(lightning.LightningModule):
         self.schedule, self.warmup = schedule, warmup
         self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
         self.init_from = init_from
+        self.resumes = False  # set by the run: Lightning says so after `setup` alone
         self.frozen_fraction, self._is_frozen, self._frozen = frozen_fraction, False, list[nn.Parameter]()
         self.channels_last = channels_last
         if not 0 <= frozen_fraction < 1:
@@ -87,7 +88,7 @@ class QualityTask(lightning.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""
-        if stage == "fit" and self.trainer.ckpt_path is None:
+        if stage == "fit" and not self.resumes:
             self.network.load_pretrained()
             if self.objective is not None:
                 self.objective.load_pretrained()
