@@ -152,10 +152,10 @@ def test_null_is_taken_at_every_depth_of_the_command_line(tmp_path: Path, key: s
 
 
 def test_null_removes_a_class_and_what_is_below_it() -> None:
-    method = CONFIGS / "model" / "biecon.yaml"
-    assert config(*RUN, "--model", method)["model"]["pretraining"] is not None
-    assert config(*RUN, "--model", method, "--model.pretraining", "null")["model"]["pretraining"] is None
-    assert config(*RUN, "--model", method, "--model.pretraining=null")["model"]["pretraining"] is None
+    method = CONFIGS / "model" / "bliinds2.yaml"
+    assert config(*RUN, "--model", method)["model"]["regression"] is not None
+    assert config(*RUN, "--model", method, "--model.regression", "null")["model"]["regression"] is None
+    assert config(*RUN, "--model", method, "--model.regression=null")["model"]["regression"] is None
 
 
 def test_a_later_one_wins_whether_file_or_word(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sdsiqa.cli import main
 from sdsiqa.experiments.resolve_config import resolve
 from sdsiqa.runs.first_stage import FirstStage
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import RUN
 
 pytestmark = pytest.mark.filterwarnings("default")
 FIRST = """
@@ -193,7 +194,7 @@ def test_what_cannot_be_started_from_is_refused_with_the_remedy(
     if change in ("empty", "locked"):
         place.mkdir()
     if change == "locked":
-        (place / ".owner.json").write_text("{}")
+        (place / RUN).write_text("")
     if change in ("started", "bare", "stray"):
         first(tmp_path)
     if change == "started":

@@ -10,6 +10,7 @@ import yaml
 
 from sdsiqa.errors import CheckpointError, SplitLeakError
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.lock import RUN
 
 NOTHING = Path("nothing")
 """Value of `model.init_from` that trains a method of two stages without its first one."""
@@ -63,7 +64,7 @@ class FirstStage:
                 "it"
             )
         if not record:
-            if (folder.path / ".owner.json").exists():
+            if (folder.path / RUN).exists():
                 raise CheckpointError(
                     f"model.init_from: the first stage {folder.path} was stopped before its first step; start it again with the "
                     "same command, then this run"
