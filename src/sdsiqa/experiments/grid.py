@@ -191,8 +191,8 @@ def _parser() -> Arguments:
     parser = Arguments(
         prog="sdsiqa grid",
         description="Run the cells of an experiment: benchmarks × methods × ablations × splits × seeds, first stages of training "
-        "before the cells that start from them. Finished cells are skipped, interrupted ones resume, and a report is written at the "
-        "end.",
+        "before the cells that start from them. Finished cells are skipped, interrupted ones resume, and a report is written at "
+        "the end.",
     )
     parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="experiment file, as in experiments/")
     parser.add_argument("--dry-run", action="store_true", help="list the cells, their state and their commands; run nothing")
