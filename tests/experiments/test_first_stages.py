@@ -48,7 +48,8 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tid.yaml").write_text(f"data: {{benchmark: {{init_args: {{root: {tmp_path}/data/tid2013}}}}}}\n")
     file = tmp_path / "two.yaml"
     file.write_text(
-        f"base: {CONFIGS}/base.yaml\nbenchmarks: {{tid2013: [{CONFIGS}/data/tid2013.yaml, tid.yaml]}}\nmethods: {{second: second.yaml}}\n"
+        f"base: {CONFIGS}/base.yaml\nbenchmarks: {{tid2013: [{CONFIGS}/data/tid2013.yaml, tid.yaml]}}\n"
+        "methods: {second: second.yaml}\n"
         f"first_stages: {{second: {{benchmark: {CONFIGS}/demo.yaml, files: first.yaml}}}}\n"
         f"splits: [0, 1]\nsettings: {json.dumps(settings)}\n"
     )
