@@ -58,7 +58,7 @@ def experiment(tmp_path: Path) -> Path:
     settings = {**options, "data.benchmark.init_args.root": str(tmp_path / "data" / "livec"), "trainer.max_epochs": 3}
     file = tmp_path / "try.yaml"
     file.write_text(
-        f"benchmarks: {{livec: {CONFIGS}/train/livec.yaml}}\nablations: {{full: [tiny.yaml], broken: [broken.yaml]}}\n"
+        f"base: {CONFIGS}/base.yaml\nbenchmarks: {{livec: {CONFIGS}/data/livec.yaml}}\nablations: {{full: [tiny.yaml], broken: [broken.yaml]}}\n"
         f"tests: {{bid: bid.yaml}}\nsettings: {json.dumps(settings)}\n"
     )
     return file
@@ -158,7 +158,7 @@ def test_a_stopped_cell_is_interrupted_and_not_failed(experiment: Path) -> None:
 
 
 def test_data_that_are_not_here_block_a_cell_and_not_the_list(experiment: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    experiment.write_text(experiment.read_text().replace("/data/livec", "/data/elsewhere"))
+    experiment.write_text(experiment.read_text().replace('/data/livec"', '/data/elsewhere"'))
     assert main(["grid", str(experiment), "--dry-run", "--runs", str(experiment.parent / "runs")]) == 0
     said = capsys.readouterr().out
     assert "2 cells: 2 blocked" in said
