@@ -73,7 +73,7 @@ def make_run(
         "run": settings,
     }
     write_bytes(folder.path / "config.yaml", yaml.safe_dump(config).encode())
-    parts.save(folder.path / "split.json", table)
+    folder.write("split.json", parts.to_json(table))
     folder.update(id=folder.path.name, state="finished", chosen_by="val/srcc", cost={"training_hours": 0.1 + 0.01 * split})
     for name, rows in ((f"{benchmark}-test", parts.test), *((f"{other}-all", None) for other in tested)):
         own = labels(name.rsplit("-", 1)[0], contents)
