@@ -137,7 +137,7 @@ def test_a_wrong_weights_file_leaves_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
-    more = ["--model.network.init_args.weights", str(tmp_path / "nowhere.safetensors")]
+    more = ["--model.network.init_args.image_branch.weights", str(tmp_path / "nowhere.safetensors")]
     assert main(["fit", *words(tmp_path, "livec", *more)]) == 1
     assert "nowhere.safetensors" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

@@ -60,5 +60,5 @@ def how(method: str, source: str, test: str, distortion: str, seen: Collection[s
         return ""
     table = "table2_distortions" if distortion else "table3_authentic" if test in AUTHENTIC else "table1_synthetic"
     table = table if source == test else "table4_cross_dataset"
-    command = f"sdsiqa grid experiments/{table}.yaml --only {source}-{made.name}"
+    command = f"sdsiqa grid experiments/paper/{table}.yaml --only {source}-{made.name}"
     return f"{'not run' if {source, test} <= set(seen) else 'data not here'}: {command}"
