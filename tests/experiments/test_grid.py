@@ -58,7 +58,8 @@ def experiment(tmp_path: Path) -> Path:
     settings = {**options, "data.benchmark.init_args.root": str(tmp_path / "data" / "livec"), "trainer.max_epochs": 3}
     file = tmp_path / "try.yaml"
     file.write_text(
-        f"base: {CONFIGS}/base.yaml\nbenchmarks: {{livec: {CONFIGS}/data/livec.yaml}}\nablations: {{full: [tiny.yaml], broken: [broken.yaml]}}\n"
+        f"base: {CONFIGS}/base.yaml\nbenchmarks: {{livec: {CONFIGS}/data/livec.yaml}}\n"
+        "ablations: {full: [tiny.yaml], broken: [broken.yaml]}\n"
         f"tests: {{bid: bid.yaml}}\nsettings: {json.dumps(settings)}\n"
     )
     return file
