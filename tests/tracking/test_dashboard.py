@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import wandb
-from test_tracking import FLAT, records
+from offline_runs import FLAT, records
 from wandb_server import serve
 
 from runs import fit

@@ -1,13 +1,11 @@
 """What Weights & Biases gets, read back from an offline run; and that nothing needs it."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from offline_runs import FLAT, records, rows
 
 from runs import fit, words
 from sdsiqa.cli import main
@@ -20,34 +18,10 @@ from sdsiqa.tracking.logger import RunLogger
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-FLAT = ("benchmark", "split", "seed", "saliency", "method", "ablation", "network", "backbone")
-
-
-def records(folder: Path) -> list[dict[str, Any]]:
-    """Read an offline run back with W&B's own tool."""
-    tool = shutil.which("wandb", path=str(Path(sys.executable).parent))
-    assert tool is not None
-    found = []
-    for file in sorted((folder / "wandb").glob("offline-run-*/*.wandb")):
-        done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=True)
-        found += [json.loads(line) for line in done.stdout.splitlines()]
-    return found
-
-
 def artifacts(folder: Path) -> list[dict[str, Any]]:
     """Artifacts of an offline run, without those that W&B makes of tables by itself."""
     found = [record["artifact"] for record in records(folder) if record["type"] == "artifact"]
     return [artifact for artifact in found if artifact["type"] != "run_table"]
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """Give what was logged, in order, without times and without figures, which are of a run's own folder."""
-    found = [record["history"]["item"] for record in records(folder) if record["type"] == "history"]
-    changing = ("_timestamp", "_runtime", "train/images_per_second")
-    return [
-        {name: value for name, value in item.items() if name not in changing and not name.startswith(("figures", "scores"))}
-        for item in found
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "helpers")]
 
 from lives import End, Survivals, live  # noqa: E402
-from test_tracking import rows  # noqa: E402
+from offline_runs import rows  # noqa: E402
 
 from runs import CONFIGS, words  # noqa: E402
 from sdsiqa.inference.checkpoint import read_checkpoint  # noqa: E402

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "helpers")]
 
 from lives import Survivals, live  # noqa: E402
-from test_tracking import rows  # noqa: E402
+from offline_runs import rows  # noqa: E402
 
 from runs import words  # noqa: E402
 from sdsiqa.runs.folder import RunFolder  # noqa: E402
