@@ -98,21 +98,21 @@ def steps(folder: Path) -> int:
     return sum("train/loss_step" in row for row in rows)
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3600)
 def test_a_run_on_two_nodes_goes_on_after_a_requeue_and_a_time_limit(cluster: Slurm, tmp_path: Path) -> None:
     start = time.monotonic()
     job, whole = train(cluster, tmp_path, "whole", "15", "60")
-    until(lambda: steps(whole), 300, whole)
+    until(lambda: steps(whole), 900, whole)
     busy = time.monotonic() - start  # how long this machine takes to come to the first step
-    assert cluster.wait(job, 300) == ["COMPLETED"], said(whole)[-4000:]
+    assert cluster.wait(job, 900) == ["COMPLETED"], said(whole)[-4000:]
     # SLURM counts minutes, and sends its signal up to a minute before it is asked to: the limit leaves time to begin, and
     # steps are so long that it falls among them
     minutes = 2 + int(busy > 35) + int(busy > 90)
     environment = {"STEP_SECONDS": str(minutes * 60 / STEPS)}
     job, broken = train(cluster, tmp_path, "broken", str(minutes), "20", **environment)
-    until(lambda: steps(broken) >= 2, 300, broken)  # in the middle of the first epoch
+    until(lambda: steps(broken) >= 2, 900, broken)  # in the middle of the first epoch
     cluster.run("scontrol", "requeue", job)
-    until(lambda: "the run was saved after step" in said(broken), 60, broken)
+    until(lambda: "stopped after step" in said(broken), 300, broken)
     assert cluster.wait(job, 600) == ["COMPLETED"], said(broken)[-4000:]
     log = said(broken)
     saved = [int(number) for number in re.findall(r"sdsiqa fit: stopped after step (\d+)", log)]
