@@ -1,10 +1,12 @@
 """The parser of `sdsiqa fit`, `validate`, `test` and `predict`: unknown names are errors, each told in one line."""
 
+import functools
 import inspect
+import operator
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from lightning.pytorch.cli import LightningArgumentParser
 from omegaconf.errors import OmegaConfBaseException
@@ -19,8 +21,40 @@ from sdsiqa.training.class_source import group_names
 from sdsiqa.training.task import QualityTask
 
 
-class StrictParser(LightningArgumentParser):
+class _IntFirst:
+    """Adds arguments of type `float | int` as `int | float`, so that 1 batch is not read as 1.0, which means all of them.
+
+    Python's typing keeps one of the two for both, whichever a process came across first.
+    """
+
+    def add_argument(self, *args: Any, **options: Any) -> Any:
+        """Add an argument, as jsonargparse does.
+
+        Args:
+            args: As of jsonargparse.
+            options: As of jsonargparse.
+        """
+        action = super().add_argument(*args, **options)  # type: ignore[misc]
+        kinds = list(get_args(getattr(action, "_typehint", None)))
+        if int in kinds and float in kinds and kinds.index(float) < kinds.index(int):
+            kinds.remove(int)
+            kinds.insert(kinds.index(float), int)
+            action._typehint = functools.reduce(operator.or_, kinds)  # Union[...] would give back the one that is kept
+        return action
+
+
+class StrictParser(_IntFirst, LightningArgumentParser):
     """Refuses unknown keys with the nearest known one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Make a parser whose groups, too, read integers as such.
+
+        Args:
+            args: As of jsonargparse.
+            options: As of jsonargparse.
+        """
+        super().__init__(*args, **options)
+        self._group_class = type("Group", (_IntFirst, self._group_class), {})
 
     def parse_args(self, *args: Any, **options: Any) -> Any:
         """Parse; what OmegaConf cannot fill in is wrong usage too.
