@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.measure import machine
 from sdsiqa import models
@@ -22,9 +21,8 @@ from sdsiqa.models.components.fusion_head import FusionHead
 from sdsiqa.models.components.image_branch import ImageBranch
 from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.sdsiqa import SDSIQA
+from sdsiqa.models.size import SIDE, flops
 
-SIDE = 224
-"""Side of the picture that is counted and timed, in pixels."""
 HEADS = ("method", "type", "parameters", "GFLOPs at 224", "images/s", "status", "what differs from the paper")
 COMMAND = "python -m tools.methods"
 DOC, SPEED = Path("docs/methods.md"), Path("results/methods-speed.json")
@@ -110,10 +108,7 @@ def weigh(kind: type[QualityNetwork]) -> tuple[QualityNetwork, int]:
 
 def _weigh(kind: type[QualityNetwork]) -> tuple[QualityNetwork, int]:
     network = build(kind).eval()
-    counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        network(*pictures(network))
-    return network, int(counter.get_total_flops())
+    return network, flops(network)[""]
 
 
 def build(kind: type[QualityNetwork]) -> QualityNetwork:

@@ -32,7 +32,7 @@ from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
 from sdsiqa.training.first_stage import check_first_stage
-from sdsiqa.training.history import Cost, History, Size
+from sdsiqa.training.history import Cost, History, Summary
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.resume import Restart, StepSeeds
 from sdsiqa.training.score_writers import score_writers
@@ -135,7 +135,7 @@ class QualityCLI(LightningCLI):
         ]
         config.callbacks = [*(config.callbacks or []), *own]
         if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0
-            config.callbacks.append(Size())
+            config.callbacks.append(Summary())
         config.enable_model_summary = False
         if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
             config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False

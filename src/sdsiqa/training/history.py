@@ -1,28 +1,28 @@
 """Callbacks that record the size, the learning curve and the cost of a training."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from lightning.pytorch.utilities import rank_zero_only
 
+from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.size import as_table, sizes
 from sdsiqa.runs.folder import START, RunFolder
 from sdsiqa.training.scores import data_of
 from sdsiqa.training.step_sync import StepSync
 
 
-class Size(Callback):
-    """Says how large the network is."""
+class Summary(Callback):
+    """Says how large the network is, part by part."""
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Count its parameters."""
-        network = pl_module.network
-        parameters = [(value.numel(), value.requires_grad) for value in network.parameters()]  # type: ignore[union-attr]
-        total, learning = sum(n for n, _ in parameters), sum(n for n, learns in parameters if learns)
-        rank_zero_info(f"{type(network).__name__}: {total:,} parameters, of which {learning:,} learn")
+        """Count parameters and operations."""
+        if trainer.is_global_zero:
+            print(as_table(sizes(cast(QualityNetwork, pl_module.network))))
 
 
 class History(Callback):
