@@ -3,12 +3,17 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from fakes import scene
+from scipy.signal import convolve2d
 
-from sdsiqa.benchmarks import Distorted
+from sdsiqa.benchmarks import Demo, Distorted
+from sdsiqa.benchmarks import demo as demo_module
 from sdsiqa.benchmarks import distorted as module
+from sdsiqa.benchmarks import proxy as proxy_module
 from sdsiqa.benchmarks.distortions import other_types as kinds
 from sdsiqa.benchmarks.distortions.live_types import distort
 from sdsiqa.benchmarks.distortions.sets import DBCNN, SETS, TID
@@ -103,6 +108,61 @@ def test_a_broken_off_making_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     calls.append(())  # past the fortieth
     assert len(Distorted(tmp_path / "made", folder, "live").table()) == 75
     assert sum(call[:2] == ("jpeg", 1) for call in calls if call) == 3 + 1  # what was broken off is made again, and it alone
+
+
+@pytest.mark.parametrize("name", ["gblur", "jpeg", "wn"])
+def test_gmsd_averages_the_pixels_that_the_authors_average(name: str) -> None:
+    """The authors' script in its own words: `conv2(..., 'same')` of a window of 2×2, then `1:2:end`."""
+    image = distort(IMAGE, name, 3, 0)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), float)
+    halves = convolve2d(grey, np.full((2, 2), 0.25))[1:, 1:][::2, ::2]  # `same` begins at the second row and column
+    prewitt = np.array([[1.0, 0, -1]] * 3) / 3
+    expected = np.hypot(convolve2d(halves, prewitt, "same"), convolve2d(halves, prewitt.T, "same"))
+    inner = np.s_[1:-1, 1:-1]  # the script pads with zeros, which shows at the border alone
+    np.testing.assert_allclose(proxy_module._gradient(image)[inner], expected[inner], atol=1e-9)
+
+
+def test_a_step_between_two_averaged_pixels_is_halved() -> None:
+    flat = np.full((16, 16, 3), 100, np.uint8)
+    odd, even = flat.copy(), flat.copy()
+    odd[:, 7:] = even[:, 8:] = 140  # 7 shares its average with 6, 8 with 9
+    magnitude = [np.unique(proxy_module._gradient(picture).round(6)).tolist() for picture in (odd, even)]
+    assert magnitude == [[0.0, 20.0, 40.0], [0.0, 40.0]]
+
+
+def test_data_of_an_older_version_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, root = photographs(tmp_path / "photos", 1), tmp_path / "made"
+    labels = Distorted(root, folder, "live").table()["quality"]
+    facts, table = root / "distorted.json", root / "proxy.csv"
+    stale = pd.read_csv(table).assign(mos=1.0)
+
+    def age() -> None:
+        facts.write_text(json.dumps(json.loads(facts.read_text()) | {"version": module.VERSION - 1}))
+        stale.to_csv(table, index=False)
+
+    age()
+    pd.testing.assert_series_equal(Distorted(root, folder, "live").table()["quality"], labels)
+    assert json.loads(facts.read_text())["version"] == module.VERSION
+    age()
+    with pytest.raises(BenchmarkMismatchError, match="was made by another version of sdsiqa"):
+        Distorted(root, tmp_path / "gone", "live").table()
+
+    monkeypatch.setattr(demo_module, "pictures", lambda: iter([demo_module.Picture("cat", 0, False, IMAGE[:64, :64])]))
+    labels = Demo(tmp_path / "demo").table()["quality"]
+    facts, table = tmp_path / "demo" / "demo.json", tmp_path / "demo" / "proxy.csv"
+    stale, module_version = pd.read_csv(table).assign(mos=1.0), json.loads(facts.read_text())["version"]
+    facts.write_text(json.dumps({"version": module_version - 1}))
+    stale.to_csv(table, index=False)
+    pd.testing.assert_series_equal(Demo(tmp_path / "demo").table()["quality"], labels)
+
+
+def test_a_folder_of_other_files_is_never_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / "photographs" / "holiday.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(BenchmarkMismatchError, match="holds files that are not the Demo benchmark's"):
+        Demo(mine.parent).table()
+    assert mine.read_text() == "mine"
 
 
 def test_other_photographs_or_settings_are_refused(tmp_path: Path) -> None:

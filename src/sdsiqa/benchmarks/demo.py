@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.benchmarks.distortions.live_types import DISTORTIONS, distort
 from sdsiqa.benchmarks.proxy import gmsd, proxy
-from sdsiqa.errors import MissingExtraError
+from sdsiqa.errors import BenchmarkMismatchError, MissingExtraError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import read_image, write_image
 from sdsiqa.runs.process import thread_pool
@@ -56,8 +56,8 @@ LEAVES = 40
 """Dead-leaves pictures, for training alone."""
 
 
-VERSION = 1
-"""Raised when the pictures or labels change: an older folder is then made anew."""
+VERSION = 2
+"""Increased when the pictures or labels change: an older folder is then made again."""
 
 SECONDS = 0.6
 """Time that a core takes for a picture with all its distortions and labels."""
@@ -219,24 +219,32 @@ class Demo(Benchmark):
 
 
 def build(root: Path) -> None:
-    """Make the benchmark unless it is there; several processes may ask at once.
+    """Make the benchmark unless it is there, and again if an older version of sdsiqa made it; several processes may ask at once.
 
     Args:
         root: Where.
+
+    Raises:
+        BenchmarkMismatchError: `root` holds files that are not this benchmark, which making it would remove.
     """
     if _version(root) == VERSION:
         return
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_name(f".{root.name}.lock")):
-        if _version(root) == VERSION:
+        old = _version(root)
+        if old == VERSION:
             return
+        if old is None and root.exists() and any(root.iterdir()):
+            raise BenchmarkMismatchError(
+                f"{root} holds files that are not the Demo benchmark's; give a folder that is empty or missing, or remove them"
+            )
         part = root.with_name(f".{root.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         try:
             sources = list(pictures())
             with thread_pool(os.cpu_count()) as pool:  # OpenCV works outside the interpreter's lock
                 made = pool.map(_distort_all, sources, [part] * len(sources))
-                title = f"making the Demo benchmark in {root}"
+                title = f"making the Demo benchmark in {root}" + ("" if old is None else ", whose labels are of an older version")
                 rows = [
                     row for some in track(made, title, len(sources), "pictures", SECONDS / (os.cpu_count() or 1)) for row in some
                 ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,8 @@ from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 
-VERSION = 1
-"""Increased when images or labels change."""
+VERSION = 2
+"""Increased when images or labels change: what an older version made is then made again."""
 
 SECONDS = 0.15
 """Time that a core takes for a distorted version of a photograph of 512×768 pixels, with its label."""
@@ -96,17 +97,25 @@ class Distorted(Benchmark):
     def _build(self) -> None:
         """Make what is not there yet; several processes may ask at once, and one that was killed has left whole photographs."""
         facts_file, table_file = self.given / "distorted.json", self.given / "proxy.csv"
-        if table_file.exists() and not self.photographs.is_dir():
-            return  # made elsewhere
+        if table_file.exists() and not self.photographs.is_dir():  # made elsewhere
+            if (version := _read(facts_file).get("version")) != VERSION:
+                raise BenchmarkMismatchError(
+                    f"{self.given} was made by another version of sdsiqa (labels of version {version}, expected {VERSION}); "
+                    f"it is made again from the photographs, which are not in {self.photographs}: give their folder"
+                )
+            return
         self.given.mkdir(parents=True, exist_ok=True)
         with FileLock(self.given / ".lock"):
             sources = self.sources()
             sizes = {content: file.stat().st_size for content, file in sources.items()}
             facts = {"version": VERSION, "distortions": self.distortions, "longest": self.longest, "photographs": sizes}
-            if facts_file.exists() and json.loads(facts_file.read_text()) != facts:
-                raise BenchmarkMismatchError(
-                    f"{self.given} was made from other photographs or with other settings; give another root, or remove it"
-                )
+            if facts_file.exists() and (found := _read(facts_file)) != facts:
+                if found | {"version": VERSION} != facts:
+                    raise BenchmarkMismatchError(
+                        f"{self.given} was made from other photographs or with other settings; give another root, or remove it"
+                    )
+                table_file.unlink(missing_ok=True)  # the table first: without it nothing here counts as made
+                shutil.rmtree(self.given / "rows", ignore_errors=True)
             write_bytes(facts_file, json.dumps(facts, indent=1).encode())
             if table_file.exists():
                 return
@@ -143,3 +152,8 @@ class Distorted(Benchmark):
         write_image(self.given / file, image)
         facts = {"image": file, "mos": proxy(gmsd(pixels, image)), "content": content}
         return {**facts, "reference": reference, "distortion": name, "level": level}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read from what and by which version a folder was made; nothing where it does not say so."""
+    return dict(json.loads(file.read_text())) if file.exists() else {}
