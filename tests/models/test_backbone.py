@@ -48,6 +48,28 @@ def test_what_a_level_is_changed_to_reaches_the_next(name: str) -> None:
     assert not torch.allclose(onward[1], plain[1])
 
 
+@pytest.mark.parametrize(
+    ("name", "channels", "strides", "parameters"),
+    [
+        ("vgg16", [128, 256, 512, 512], [2, 4, 8, 16], 14_714_688),  # without the pooling behind conv5_3
+        ("vgg11_bn", [128, 256, 512, 512], [2, 4, 8, 16], 9_225_984),
+        ("resnet18", [64, 128, 256, 512], [4, 8, 16, 32], 11_176_512),
+        ("resnet50", [256, 512, 1024, 2048], [4, 8, 16, 32], 23_508_032),
+    ],
+)
+def test_four_levels_are_the_default(name: str, channels: list[int], strides: list[int], parameters: int) -> None:
+    with torch.device("meta"):
+        backbone = Backbone(name)
+        assert (backbone.channels, backbone.strides) == (channels, strides)
+        assert sum(weight.numel() for weight in backbone.parameters()) == parameters
+        features = backbone(torch.empty(1, 3, 224, 224))
+    assert [tuple(level.shape[1:]) for level in features] == [
+        (width, 224 // stride, 224 // stride) for width, stride in zip(channels, strides, strict=True)
+    ]
+    with torch.device("meta"):  # what is named is taken as it is
+        assert Backbone(name, levels=[-1]).strides == [32]
+
+
 @pytest.mark.parametrize(("name", "mean"), [("test_resnet", 0.5), ("resnet18", 0.485)])
 def test_normalisation_is_the_backbones(name: str, mean: float) -> None:
     backbone = Backbone(name)

@@ -72,7 +72,8 @@ class Backbone(nn.Module):
     Args:
         name: Backbone in timm's naming.
         weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
-        levels: Which of timm's feature levels, shallow to deep; `None` takes the last four.
+        levels: Which of timm's feature levels, shallow to deep; `None` takes the last four, without a pooling at the end
+            that has no weights of its own: VGG16 gives conv2_2, conv3_3, conv4_3 and conv5_3, of strides 2 to 16.
         same_padding: Pad as TensorFlow does, for weights that were trained so (EfficientNet and MobileNet families).
         channels: Input channels; those beyond RGB start with zero weights.
         frozen: Whether weights and statistics stay as they are.
@@ -97,7 +98,11 @@ class Backbone(nn.Module):
         self.frozen, self.frozen_statistics = frozen, frozen_statistics
         if levels is not None and not levels:
             raise ValueError("levels is empty; name one or more, or set it to null for the last four")
+        self._out = (-4, -3, -2, -1) if levels is None else tuple(levels)
         self.body = self._create(channels, pretrained=False)
+        if levels is None and self._ends_in_pooling:
+            self._out = (-5, -4, -3, -2)
+            self.body = self._create(channels, pretrained=False)
         body = cast(Any, self.body)  # timm's attributes, which torch's types do not know
         count = len(body.feature_info.info)
         places = [level % count for level in body.feature_info.out_indices]
@@ -120,6 +125,12 @@ class Backbone(nn.Module):
     def staged(self) -> bool:
         """Whether a level can be changed before the next one sees it; plain transformers' can not."""
         return isinstance(self.body, FeatureDictNet) or hasattr(self.body, "conv_stem")
+
+    @property
+    def _ends_in_pooling(self) -> bool:
+        """Whether the deepest level is the one before it, pooled."""
+        last = next(reversed(self.body.values()), None) if isinstance(self.body, FeatureDictNet) else None
+        return isinstance(last, nn.MaxPool2d | nn.AvgPool2d)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Normalise as the backbone's weights expect.
@@ -202,7 +213,7 @@ class Backbone(nn.Module):
         arguments: dict[str, Any] = {"pad_type": "same"} if self.same_padding else {}
         if pretrained and self.weights != "timm":
             arguments["pretrained_cfg_overlay"] = {"file": str(Path(str(self.weights)).expanduser())}
-        arguments["out_indices"] = (-4, -3, -2, -1) if self.levels is None else tuple(self.levels)
+        arguments["out_indices"] = self._out
         # ViT and Swin are built for one image size unless told otherwise, each in its own words
         sizes: tuple[dict[str, Any], ...] = (
             {"dynamic_img_size": True, "dynamic_img_pad": True},
