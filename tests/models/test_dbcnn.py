@@ -51,6 +51,17 @@ def test_the_network_for_distortions_is_the_papers() -> None:
         assert DBCNN().output.in_features == 65_536
 
 
+def test_both_networks_of_distortions_see_normalised_colours() -> None:
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    image = torch.rand(2, 3, 64, 80)
+    for network in (build(), DistortionClassifier()):  # the backbone of the first wants another mean, 0.5
+        seen: list[torch.Tensor] = []
+        network.scnn[0].register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        network.eval()(image)
+        torch.testing.assert_close(seen[0], (image - mean) / std)
+        assert not any(key.split(".")[-1] == "mean" for key in network.state_dict())  # files of weights stay as they are
+
+
 def test_classes_are_type_times_level() -> None:
     classifier = DistortionClassifier(types=3, levels=5).eval()
     crops = {"image": torch.rand(4, 3, 32, 32), "distortion": torch.tensor([0, 0, 1, 2]), "level": torch.tensor([1, 5, 1, 3])}

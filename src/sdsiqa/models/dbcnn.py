@@ -11,11 +11,15 @@ from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.objective import Crops, Objective
 
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours in [0, 1]: what the authors' code normalises by, for both networks."""
+
 
 class SCNN(nn.Sequential):
     """The network for synthetic distortions: nine convolutions 3×3 with batch normalisation and ReLU.
 
-    Maps `(N, 3, h, w)` in [0, 1] to `(N, 128, h/16, w/16)`, rounded up.
+    Maps `(N, 3, h, w)` in [0, 1] to `(N, 128, h/16, w/16)`, rounded up. Colours are normalised by ImageNet's mean and
+    deviation first, as in the authors' code, whatever the other backbone wants.
     """
 
     SHAPE = ((48, 1), (48, 2), (64, 1), (64, 2), (64, 1), (64, 2), (128, 1), (128, 1), (128, 2))
@@ -28,6 +32,14 @@ class SCNN(nn.Sequential):
             layers += [nn.Conv2d(before, channels, 3, stride, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
             before = channels
         super().__init__(*layers)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Compute the features; argument and value as above."""
+        return cast(Tensor, super().forward((image - self.mean) / self.std))
 
 
 class DistortionClassifier(QualityNetwork):
