@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 from fakes import write_fake
+from scipy.ndimage import uniform_filter
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the usual name
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 from runs import CONFIGS, stand_in
@@ -22,7 +22,7 @@ from sdsiqa.experiments.resolve_config import resolve
 from sdsiqa.inference.scorer import load
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.psnr import PSNR
-from sdsiqa.models.ssim import SSIM
+from sdsiqa.models.ssim import SSIM, reduced
 from sdsiqa.runs.folder import RunFolder
 
 
@@ -78,12 +78,22 @@ def test_the_authors_average_where_the_window_lies_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "factor"), [(97, 131, 1), (383, 500, 1), (384, 500, 2), (512, 640, 2), (641, 650, 3)]
+    ("height", "width", "factor"),
+    [(97, 131, 1), (383, 500, 1), (384, 500, 2), (513, 641, 2), (641, 650, 3), (897, 901, 4), (1152, 1153, 5)],
 )
 def test_large_images_are_reduced_as_the_authors_do(height: int, width: int, factor: int) -> None:
     image, reference = pair(1, height, width)
-    small = [F.avg_pool2d(picture, factor) for picture in (image, reference)]
-    torch.testing.assert_close(SSIM()(image, reference), SSIM(downsample=False)(*small))
+    # MATLAB's imfilter(…, 'symmetric', 'same'): scipy's mirroring `reflect` is its `symmetric`; the middle of a window of even
+    # side is the pixel before its centre there, and the one after it in scipy
+    origin = 0 if factor % 2 else -1
+    small = [
+        uniform_filter(np.asarray(luma(picture), float), (1, 1, factor, factor), mode="reflect", origin=(0, 0, origin, origin))
+        for picture in (image, reference)
+    ]
+    small = [torch.from_numpy(picture[..., ::factor, ::factor]).float() for picture in small]
+    torch.testing.assert_close(reduced(luma(image), factor), small[0])
+    expected = SSIM(downsample=False)(*(picture.expand(-1, 3, -1, -1) for picture in small))
+    torch.testing.assert_close(SSIM()(image, reference), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("default")

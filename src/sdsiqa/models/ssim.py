@@ -30,12 +30,11 @@ class SSIM(Method):
 
     Official code: ssim_index.m and ssim.m of the authors; not copied.
 
-    Differs from the paper:
-        - Places at the right and lower border that fill no block of f×f are left out when the size is reduced.
+    Differs from the paper: nothing; the reduction is that of the authors' script, which the paper does not have.
 
     Args:
-        downsample: Reduce both images by `f = max(1, round(min(h, w) / 256))` first, as the authors' script does: blocks
-            of f×f are averaged.
+        downsample: Reduce both images by `f = max(1, round(min(h, w) / 256))` first, as the authors' script does
+            (`reduced`).
         border: `valid` averages over places whose window lies inside, as the authors do; `reflect` over all places, with
             images reflected at their border, as torchmetrics does.
     """
@@ -47,7 +46,6 @@ class SSIM(Method):
     paper = (
         "Wang, Bovik, Sheikh and Simoncelli, Image quality assessment: from error visibility to structural similarity, TIP 2004"
     )
-    differs = ("Places at the right and lower border that fill no block of f×f are left out when the size is reduced.",)
 
     def __init__(self, downsample: bool = True, border: Literal["valid", "reflect"] = "valid") -> None:
         super().__init__()
@@ -67,10 +65,32 @@ class SSIM(Method):
             image, reference = luma(image), luma(reference)
             if self.downsample:
                 factor = max(1, math.floor(min(image.shape[-2:]) / 256 + 0.5))
-                image, reference = F.avg_pool2d(image, factor), F.avg_pool2d(reference, factor)
+                image, reference = reduced(image, factor), reduced(reference, factor)
             similarity, places = structural_similarity_index_measure(
                 image, reference, data_range=1.0, sigma=1.5, reduction="none", return_full_image=True
             )
             if self.border == "reflect":
                 return similarity
             return places[..., REACH:-REACH, REACH:-REACH].mean((1, 2, 3))
+
+
+def reduced(plane: Tensor, factor: int) -> Tensor:
+    """Average over factor×factor pixels around every factor-th one, the first included, as the authors' script does.
+
+    MATLAB's `imfilter(plane, ones(f)/f^2, 'symmetric', 'same')(1:f:end, 1:f:end)`: the window of pixel `i` begins at
+    `i − ⌊(f − 1) / 2⌋`, and beyond the border the picture is mirrored, its outermost pixels included.
+
+    Args:
+        plane: `(N, C, h, w)`, larger than `factor`.
+        factor: 1 or more.
+
+    Returns:
+        `(N, C, ⌈h / factor⌉, ⌈w / factor⌉)`.
+    """
+    if factor == 1:
+        return plane
+    before, after = (factor - 1) // 2, factor // 2
+    for axis in (2, 3):
+        first, last = plane.narrow(axis, 0, before).flip(axis), plane.narrow(axis, plane.shape[axis] - after, after).flip(axis)
+        plane = torch.cat([first, plane, last], axis)
+    return F.avg_pool2d(plane, factor)
