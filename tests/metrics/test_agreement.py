@@ -2,11 +2,14 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import least_squares
 
 from sdsiqa import metrics
 from sdsiqa.metrics import logistic
@@ -188,6 +191,51 @@ def test_a_fit_agrees_with_an_independent_optimum() -> None:
             best = min(best, float(np.sqrt(((design @ heights - quality) ** 2).mean())))
     assert fit.residual <= best + 1e-9
     assert fit.residual == pytest.approx(best, rel=1e-3)
+
+
+TABLES = sorted(Path(__file__).parents[2].glob("results/livec-methods/runs/*-[02]-0-*/scores/livec-test.csv"))
+
+
+def best_of_all(z: np.ndarray, y: np.ndarray) -> float:
+    """PLCC after the best five-parameter logistic that a dense search finds, over middles and steepness, each polished."""
+    middles, found = np.linspace(z.min(), z.max(), 160), []
+    line = np.linalg.qr(np.stack([np.ones_like(z), z], 1))[0]
+    for steep in np.geomspace(0.1, 100, 28):
+        share = 1 / (1 + np.exp(-np.clip(steep * (z - middles[:, None]), -60, 60)))
+        apart = share - (share @ line) @ line.T
+        gain = (apart @ y) ** 2 / np.maximum(np.square(apart).sum(1), 1e-9)
+        found.append((gain.max(), steep, middles[gain.argmax()]))
+    best = 0.0
+    for _, steep, middle in sorted(found, reverse=True)[:4]:
+        linear = np.stack([1 / (1 + np.exp(-np.clip(steep * (z - middle), -60, 60))) - 0.5, z, np.ones_like(z)], 1)
+        height, tilt, offset = np.linalg.lstsq(linear, y)[0]
+        start = np.array([height, steep, middle, tilt, offset])
+        curve = least_squares(lambda beta: logistic.logistic5(z, beta) - y, start, max_nfev=300).x
+        best = max(best, float(np.corrcoef(logistic.logistic5(z, curve), y)[0, 1]))
+    return best
+
+
+def test_no_start_leads_to_a_clearly_better_five_parameter_curve() -> None:
+    """What the docstring of `TOLERANCE` says, on every kept table of two splits."""
+    assert len(TABLES) == 22
+    behind = {}
+    for file in TABLES:
+        table = pd.read_csv(file)
+        score, quality = (table[name].to_numpy(float) for name in ("score", "quality"))
+        five, four = metrics.fit_logistic5(score, quality), metrics.fit_logistic4(score, quality)
+        assert five.residual <= four.residual * (1 + 1e-6), file  # without a tilt it is the other one
+        best = best_of_all((score - score.mean()) / score.std(), quality)
+        behind[file.parents[1].name] = best - metrics.plcc_fit(score, quality, five)
+    assert max(behind.values()) < 5e-4, behind
+
+
+def test_bends_far_from_the_middle_are_found() -> None:
+    score = np.linspace(-3, 3, 200)
+    for middle in (-2.5, -1.7, 1.7, 2.5):
+        for steep in (2.0, 12.0, 1e4):
+            true = np.array([-0.4, steep, middle, 0.3, 0.5])  # against the direction of the line
+            fit = metrics.fit_logistic5(score, logistic.logistic5(score, true))
+            assert fit.residual < 2e-3, (middle, steep)
 
 
 @pytest.mark.parametrize("which", ["logistic4", "logistic5"])
