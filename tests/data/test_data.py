@@ -11,6 +11,8 @@ from fakes import write_fake
 from numpy.typing import NDArray
 
 from sdsiqa.benchmarks import CSIQ, LIVEC, Benchmark
+from sdsiqa.benchmarks.splits import PARTS, Split
+from sdsiqa.data import datamodule
 from sdsiqa.data import dataset as dataset_module
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
@@ -19,7 +21,7 @@ from sdsiqa.data.dataset import PictureReader, QualityDataset, collate
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import BenchmarkMismatchError, SdsiqaError
 from sdsiqa.images import write_image
-from sdsiqa.saliency import SDSP, CentrePrior, Dino, Uniform
+from sdsiqa.saliency import SDSP, CentrePrior, Dino, Shuffled, Uniform
 
 
 @pytest.fixture
@@ -247,3 +249,41 @@ def test_parts_follow_the_protocol(livec: Benchmark) -> None:
     assert set(both.rows("train").index) == parts["train"] | parts["val"]
     assert both.val_dataloader() == []
     assert len(everything.rows("test")) == len(livec.table())
+
+
+@pytest.mark.parametrize("test_on", ["test", "all"])
+def test_shuffled_maps_stay_in_their_part_and_leave_their_content(
+    test_on: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    csiq = CSIQ(write_fake("csiq", tmp_path / "csiq"))
+    table = csiq.table()
+    for number, image in enumerate(table["image"]):  # none for references: nobody asks for theirs
+        write_image(tmp_path / "maps" / Path(image).with_suffix(".png"), np.full((1, 2), [0, number + 1], np.uint8))
+    place = table["content"].map({content: n // 2 for n, content in enumerate(sorted(set(table["content"])))})  # two in each part
+    split = Split.of("csiq", "0", table, {part: np.flatnonzero(place == n) for n, part in enumerate(PARTS)})
+    monkeypatch.setattr(datamodule, "make_split", lambda *_: split)
+    source = Shuffled(tmp_path / "maps")
+    data = QualityDataModule(csiq, source, split=0, test_on=test_on, cache=tmp_path / "cache")  # type: ignore[arg-type]
+    data.setup("fit")
+    images, contents = {Path(name).with_suffix(""): row for row, name in enumerate(table["image"])}, table["content"]
+    for rows in [range(len(table))] if test_on == "all" else [split.train, split.val, split.test]:
+        for row in rows:
+            donor = data.source.donor(table["image"].iloc[row])  # type: ignore[attr-defined]
+            other = images[donor.relative_to(tmp_path / "maps").with_suffix("")]
+            assert contents.iloc[other] != contents.iloc[row]
+            assert other in rows
+    assert data.source.fingerprint() != source.fingerprint()
+
+
+def test_twins_of_a_release_are_one_content_for_shuffled_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    livec = LIVEC(write_fake("livec", tmp_path / "livec"))
+    first, second = livec.table()["content"].iloc[:2]
+    monkeypatch.setattr(LIVEC, "twins", ((first, second),))
+    merged = {
+        image: content for part in QualityDataModule(livec, Uniform())._contents().values() for image, content in part.items()
+    }
+    assert len(merged) == len(livec.table())
+    assert merged[livec.table()["image"].iloc[0]] == merged[livec.table()["image"].iloc[1]]
+    assert len(set(merged.values())) == len(merged) - 1

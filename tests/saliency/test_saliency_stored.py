@@ -1,6 +1,7 @@
 """Maps on disk: read by `Stored` and `Shuffled`, kept by `CachedMaps`."""
 
 import multiprocessing
+import pickle  # noqa: TID251 - what a loader does to its workers
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,53 @@ def test_shuffled_is_a_derangement_and_follows_its_seed(tmp_path: Path) -> None:
     assert np.array_equal(Shuffled(tmp_path, 3)(image, names[0]), own)
     with pytest.raises(MapNotFoundError, match="unseen"):
         Shuffled(tmp_path, 3)(image, "unseen.png")
+
+
+def drawn(folder: Path, parts: dict[str, dict[str, str]], seed: int = 0) -> dict[str, str]:
+    """Draw within parts; every image has a map. Gives the image whose map each one gets."""
+    contents = {name: content for images in parts.values() for name, content in images.items()}
+    for name in contents:
+        if not (folder / f"{name[:-4]}.png").exists():
+            write_image(folder / f"{name[:-4]}.png", np.zeros((2, 2), np.uint8))
+    shuffled = Shuffled(folder, seed).within(lambda: parts)
+    copied = pickle.loads(pickle.dumps(shuffled))  # as loader processes get it
+    donors = {name: shuffled.donor(name).relative_to(folder).with_suffix(".bmp").as_posix() for name in contents}
+    assert donors == {name: copied.donor(name).relative_to(folder).with_suffix(".bmp").as_posix() for name in contents}
+    assert copied.fingerprint() == shuffled.fingerprint() != Shuffled(folder, seed).fingerprint()
+    return donors
+
+
+@pytest.mark.parametrize("distorted", [1, 6, 30])
+def test_a_map_comes_from_the_same_part_and_another_content(distorted: int, tmp_path: Path) -> None:
+    units = {"train": 9, "val": 2, "test": 3}
+    parts = {
+        part: {f"{part}/{unit}-{i}.bmp": f"{part}{unit}" for unit in range(count) for i in range(distorted)}
+        for part, count in units.items()
+    }
+    contents = {name: content for images in parts.values() for name, content in images.items()}
+    for seed in range(4):
+        donors = drawn(tmp_path, parts, seed)
+        assert all(name.split("/")[0] == other.split("/")[0] for name, other in donors.items())
+        assert all(contents[name] != contents[other] for name, other in donors.items())
+        assert len(set(donors.values())) == len(donors)  # each map once
+    assert drawn(tmp_path, parts, 0) == drawn(tmp_path, parts, 0) != drawn(tmp_path, parts, 1)
+
+
+def test_a_content_with_half_of_the_maps_is_drawn_and_one_with_more_is_refused(tmp_path: Path) -> None:
+    half = {f"test/{i}.bmp": "big" if i < 10 else f"small{i}" for i in range(20)}
+    parts = {
+        "train": {f"train/{i}.bmp": str(i) for i in range(5)},
+        "val": {f"val/{i}.bmp": "one" for i in range(3)},
+        "test": half,
+    }
+    for seed in range(5):
+        donors = drawn(tmp_path, parts, seed)
+        assert all(half[name] != half[other] for name, other in donors.items() if name in half)
+        # the validation part shows one content: it draws together with the training part, never with the test part
+        assert all(donors[f"val/{i}.bmp"].startswith("train/") for i in range(3))
+        assert {donor.split("/")[0] for name, donor in donors.items() if name in half} == {"test"}
+    with pytest.raises(MapNotFoundError, match="10 of the 19 maps of the test part are of the content 'big'"):
+        drawn(tmp_path, {**parts, "test": {name: half[name] for name in list(half)[:-1]}})
 
 
 def test_one_map_cannot_be_shuffled(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.benchmarks.published_splits import read_published_split
-from sdsiqa.benchmarks.splits import Split, make_split
-from sdsiqa.data.cache import DecodedCache
+from sdsiqa.benchmarks.splits import PARTS, Split, make_split
+from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
 from sdsiqa.data.loader import EpochLoader, start_worker
@@ -78,6 +78,7 @@ class QualityDataModule(lightning.LightningDataModule):
             )
         self.split: Split | None = None
         self._cache: DecodedCache | None = None
+        self._source: SaliencyProvider | None = None
         self._position: dict[str, int] | None = None
 
     @property
@@ -121,10 +122,29 @@ class QualityDataModule(lightning.LightningDataModule):
 
     def reader(self) -> PictureReader:
         """Make what gives whole pictures: from the cache if there is one."""
-        saliency = self.saliency if "saliency" in self.inputs else None
+        saliency = self.source if "saliency" in self.inputs else None
         if saliency is not None and self.maps is not None:
             saliency = CachedMaps(saliency, self.maps)
         return PictureReader(self.benchmark, saliency, self._cache)
+
+    @property
+    def source(self) -> SaliencyProvider:
+        """The source of saliency, which hands no map from one part of the split to another, nor within a content."""
+        if self._source is None:
+            self._source = self.saliency.within(self._contents)
+        return self._source
+
+    def _contents(self) -> dict[str, dict[str, str]]:
+        """Give the images of each part with their contents, those that show one picture under one name."""
+        table, split = self.benchmark.table(), self.split or self.make_split()
+        first = {second.lower(): one.lower() for one, second in self.benchmark.twins}
+        contents = {
+            image: first.get(content.lower(), content.lower())
+            for image, content in zip(table["image"], table["content"], strict=True)
+        }
+        if self.test_on == "all":
+            return {"test": contents}
+        return {part: {image: contents[image] for image in table["image"].iloc[list(split.rows(part))]} for part in PARTS}
 
     def prepare_data(self) -> None:
         """Fill the cache, once per machine."""
@@ -236,13 +256,18 @@ class QualityDataModule(lightning.LightningDataModule):
         table = self.benchmark.table()
         references = sorted(set(table["reference"]) - {""}) if "reference" in self.inputs else []
         names = list(dict.fromkeys([*table["image"], *references]))
-        look = self.saliency.fingerprint() if "saliency" in self.inputs else "none"
+        look = self.source.fingerprint() if "saliency" in self.inputs else "none"
         files = [(self.benchmark.root / name).stat() for name in names]
         sizes = [(name, file.st_size, file.st_mtime_ns) for name, file in zip(names, files, strict=True)]
         content = f"{self.benchmark.data_version()} {self.benchmark.root.resolve()} {self.benchmark.short_side} {look} {sizes}"
         key = f"{self.benchmark.name}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
         cache = DecodedCache(self.cache_folder, key)
-        cache.fill(names, self.reader().decode, jobs)
+        reader, images = self.reader(), set(table["image"])
+
+        def load(name: str) -> Planes:
+            return reader.decode(name) if name in images else (self.benchmark.load(name), None)  # a reference needs no map
+
+        cache.fill(names, load, jobs)
         self._cache = cache
 
 

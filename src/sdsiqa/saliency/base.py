@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,9 @@ from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_count, 
 
 FLAT = 1e-6
 """Range of values below which a map counts as flat: equally salient everywhere."""
+
+Parts = Callable[[], Mapping[str, Mapping[str, str]]]
+"""Gives the images of each part of a split, by name, with the content that each shows."""
 
 _ATTRIBUTES = {
     "slow": Attribute(is_flag, "true or false", "True"),
@@ -71,6 +74,14 @@ class SaliencyProvider(ABC):
         values = values - values.min()
         highest = values.max()
         return np.ones_like(values) if highest < FLAT else values / highest
+
+    def within(self, parts: Parts) -> "SaliencyProvider":
+        """Give this source as the images of a split have to see it: itself, unless it hands images the maps of others.
+
+        Args:
+            parts: Called only by a source that does.
+        """
+        return self
 
     @abstractmethod
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.floating]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.images import PNG, is_whole, write_image
-from sdsiqa.saliency.base import SaliencyProvider, to_uint8
+from sdsiqa.saliency.base import Parts, SaliencyProvider, to_uint8
 
 
 class CachedMaps(SaliencyProvider):
@@ -33,6 +33,10 @@ class CachedMaps(SaliencyProvider):
         if self._fingerprint is None:
             self._fingerprint = self.provider.fingerprint()
         return self._fingerprint
+
+    def within(self, parts: Parts) -> "CachedMaps":
+        """Keep the maps that the wrapped provider gives within a split."""
+        return CachedMaps(self.provider.within(parts), self.folder)
 
     def path(self, image: NDArray[np.uint8], name: str) -> Path:
         """Say where the map of an image is kept.

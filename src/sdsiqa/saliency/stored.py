@@ -1,4 +1,4 @@
-"""Maps on disk, one per image: its own, or another's as a control."""
+"""Maps on disk, one per image."""
 
 import hashlib
 import json
@@ -42,68 +42,19 @@ class Stored(SaliencyProvider):
         Raises:
             MapNotFoundError: The folder is missing or holds no map.
         """
-        return _fingerprint(self, self.root)
+        return fingerprint_of_files(self, self.root)
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.floating]:
         stem = map_stem(name)
         found = [path for path in (self.root / f"{stem}.png", self.root / f"{stem}.npy") if path.is_file()]
         if not found:
-            raise _missing(self.root, name)
+            raise missing_map(self.root, name)
         values = read_map(found[0])
         if values.shape != image.shape[:2] and not self._resizes:
             self._resizes = True  # said once, not for each of ten thousand
             sizes = f"{values.shape[1]}×{values.shape[0]}, its image {image.shape[1]}×{image.shape[0]}"
             _LOG.warning("%s: the map is %s; such maps are resized", found[0], sizes)
         return values
-
-
-class Shuffled(SaliencyProvider):
-    """The stored map of another image: real saliency in the wrong place, the strictest control.
-
-    The maps of the folder, sorted by path, are handed on in one seeded circle: no image gets its own map, each map is
-    used once. Give a folder that holds the maps of one benchmark and nothing else.
-
-    Args:
-        root: Folder of maps, as for `Stored`.
-        seed: Chooses the circle.
-    """
-
-    uses_name = True
-
-    def __init__(self, root: Path, seed: int = 0) -> None:
-        self.root = Path(root)
-        self.seed = seed
-        self._donors: dict[str, Path] | None = None
-
-    def fingerprint(self) -> str:
-        """Identify the maps: as `Stored.fingerprint`, and by the seed."""
-        return _fingerprint(self, self.root, self.seed)
-
-    def donor(self, name: str) -> Path:
-        """Say whose map an image gets.
-
-        Args:
-            name: Path of the image below its root.
-
-        Returns:
-            File of the other image's map.
-
-        Raises:
-            MapNotFoundError: The image itself has no map in the folder, or there are fewer than two.
-        """
-        if self._donors is None:
-            maps = list(_maps(self.root).items())
-            if len(maps) < 2:
-                raise MapNotFoundError(f"{self.root}: holds {len(maps)} map; a shuffle needs at least two")
-            circle = np.random.default_rng(self.seed).permutation(len(maps))
-            self._donors = {maps[i][0]: maps[j][1] for i, j in zip(circle, np.roll(circle, 1), strict=True)}
-        stem = map_stem(name)
-        if stem not in self._donors:
-            raise _missing(self.root, name)
-        return self._donors[stem]
-
-    def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.floating]:
-        return read_map(self.donor(name))
 
 
 def map_stem(name: str) -> str:
@@ -156,7 +107,7 @@ def read_map(path: Path) -> NDArray[np.floating]:
     return np.asarray(pixels, np.float32) / np.float32(65535 if pixels.dtype == np.uint16 else 255)
 
 
-def _maps(root: Path) -> dict[str, Path]:
+def list_maps(root: Path) -> dict[str, Path]:
     """List the maps below a folder by stem, sorted; `.png` goes before `.npy`, as in `Stored`."""
     if not root.is_dir():
         raise MapNotFoundError(f"{root}: no such folder; fill it with `sdsiqa saliency IMAGES --out {root}`")
@@ -166,16 +117,16 @@ def _maps(root: Path) -> dict[str, Path]:
     return dict(sorted(maps.items()))
 
 
-def _fingerprint(provider: SaliencyProvider, root: Path, *settings: Any) -> str:
+def fingerprint_of_files(provider: SaliencyProvider, root: Path, *settings: Any) -> str:
     """Hash class, version, settings and the listing of a folder of maps."""
-    files = [(stem, path.suffix, (stat := path.stat()).st_size, stat.st_mtime_ns) for stem, path in _maps(root).items()]
+    files = [(stem, path.suffix, (stat := path.stat()).st_size, stat.st_mtime_ns) for stem, path in list_maps(root).items()]
     if not files:
         raise MapNotFoundError(f"{root}: holds no map; fill it with `sdsiqa saliency IMAGES --out {root}`")
     text = json.dumps([type(provider).__name__, provider.version, *settings, files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _missing(root: Path, name: str) -> MapNotFoundError:
+def missing_map(root: Path, name: str) -> MapNotFoundError:
     """Say that an image has no map, and how to make it."""
     return MapNotFoundError(
         f"{root}: no map {map_stem(name)}.png or .npy for the image {name!r}; make it with `sdsiqa saliency IMAGES --out {root}`"

@@ -105,6 +105,6 @@ def _key(network: QualityNetwork, data: QualityDataModule, rows: NDArray[np.int6
         for name, value in part.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.saliency.fingerprint()}".encode())
+    digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.source.fingerprint()}".encode())
     digest.update(rows.tobytes())
     return digest.hexdigest()[:24]
