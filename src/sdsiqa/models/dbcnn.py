@@ -39,7 +39,10 @@ class SCNN(nn.Sequential):
 
     def forward(self, image: Tensor) -> Tensor:
         """Compute the features; argument and value as above."""
-        return cast(Tensor, super().forward((image - self.mean) / self.std))
+        features = (image - self.mean) / self.std
+        for layer in self:
+            features = layer(features)
+        return features
 
 
 class DistortionClassifier(QualityNetwork):

@@ -129,8 +129,8 @@ class Backbone(nn.Module):
     @property
     def _ends_in_pooling(self) -> bool:
         """Whether the deepest level is the one before it, pooled."""
-        last = next(reversed(self.body.values()), None) if isinstance(self.body, FeatureDictNet) else None
-        return isinstance(last, nn.MaxPool2d | nn.AvgPool2d)
+        steps = list(self.body.values()) if isinstance(self.body, FeatureDictNet) else []
+        return bool(steps) and isinstance(steps[-1], nn.MaxPool2d | nn.AvgPool2d)
 
     def normalise(self, image: Tensor) -> Tensor:
         """Normalise as the backbone's weights expect.
