@@ -2,6 +2,7 @@ import copy
 import hashlib
 import shutil
 import sys
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from scipy.io import loadmat, savemat
 import sdsiqa.benchmarks
 from sdsiqa import public_classes
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark, Distorted, by_name
+from sdsiqa.benchmarks.check import falls_at_every_level
 from sdsiqa.benchmarks.labels import COLUMNS
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, ImageError
 
@@ -448,6 +450,20 @@ def test_the_real_csiq_agrees_between_workbook_and_text(tmp_path: Path) -> None:
     assert means["awgn"].tolist() == [0.034, 0.122, 0.238, 0.363, 0.477]
     assert means["contrast"].tolist() == [0.072, 0.218, 0.401, 0.464]
     assert book.loc[book["distortion"] == "contrast"].shape[0] == 116
+
+
+@needs_real_labels
+@pytest.mark.parametrize(("name", "inverted", "pairs"), [("tid2013", 14, 240), ("kadid10k", 10, 250), ("csiq", 0, 56)])
+def test_levels_are_ordered_by_severity_but_for_what_the_class_names(
+    name: str, inverted: int, pairs: int, tmp_path: Path
+) -> None:
+    benchmark = real_benchmark(name, tmp_path)
+    means = benchmark.labels().groupby(["distortion", "level"])["quality"].mean().unstack()
+    wrong = {kind: [(i, j) for i, j in combinations(row.dropna().index, 2) if row[j] >= row[i]] for kind, row in means.iterrows()}
+    assert sum(len(list(combinations(row.dropna(), 2))) for _, row in means.iterrows()) == pairs
+    assert sum(map(len, wrong.values())) == inverted
+    assert {kind for kind, found in wrong.items() if found} <= set(benchmark.unordered) <= set(wrong)
+    assert all(falls_at_every_level(benchmark.labels(), kind) for kind in set(wrong) - set(benchmark.unordered))
 
 
 @needs_real_labels

@@ -14,7 +14,9 @@ from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import BenchmarkMismatchError
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.dbcnn import DistortionClasses
 from sdsiqa.models.objective import Crops, Objective, crops_of
+from sdsiqa.models.rankiqa import Ranking
 from sdsiqa.saliency import Uniform
 from sdsiqa.training.task import QualityTask
 
@@ -68,6 +70,33 @@ def train(benchmark: Benchmark, task: QualityTask, steps: int, *callbacks: Any) 
     )
     trainer.fit(task, datamodule=data)
     return trainer
+
+
+class Ordered(Seen):
+    """Takes a level for a severity."""
+
+    ordered = True
+
+
+def test_what_is_not_ordered_by_severity_is_ranked_by_nobody(
+    make: Callable[[str], Benchmark], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Ranking.ordered
+    assert not DistortionClasses.ordered  # it classifies levels, in whichever order
+    benchmark = make("tid2013")
+    kinds = sorted(set(benchmark.table()["distortion"]))
+    monkeypatch.setattr(type(benchmark), "unordered", tuple(kinds[1:2]))
+    for objective, expected in (
+        (Ordered("distortion"), {0, *range(2, len(kinds))}),
+        (Seen("distortion"), set(range(len(kinds)))),
+    ):
+        task = QualityTask(Small(), objective=objective, optimizer=lambda groups: torch.optim.SGD(groups, 0.1))  # type: ignore[arg-type,return-value]
+        steps = train(benchmark, task, 40).global_step
+        assert steps > 0
+        assert {int(kind) for crops in objective.crops for kind in crops["distortion"]} == expected
+    monkeypatch.setattr(type(benchmark), "unordered", tuple(kinds))
+    with pytest.raises(BenchmarkMismatchError, match="Ordered learns from levels in the order of their severity"):
+        train(benchmark, QualityTask(Small(), objective=Ordered("level")), 1)
 
 
 def test_an_objective_gets_what_it_asks_for_and_validation_does_not(make: Callable[[str], Benchmark]) -> None:

@@ -35,6 +35,7 @@ _ATTRIBUTES = {
     "contents": Attribute(is_count, "a number of contents or None", "10"),
     "label_files": Attribute(is_texts, "a tuple of texts", "('scores.csv',)"),
     "official_files": Attribute(is_texts, "a tuple of texts", "('split.csv',)"),
+    "unordered": Attribute(is_texts, "a tuple of texts", "('contrast change',)"),
     "listed": Attribute(is_flag, "true or false", "False"),
     "any_case": Attribute(is_flag, "true or false", "True"),
 }
@@ -73,6 +74,8 @@ class Benchmark(ABC):
     """Files without which there is no official split, for the message that says so."""
     twins: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of contents that show the same picture in the release itself; numbered splits keep them together."""
+    unordered: ClassVar[tuple[str, ...]] = ()
+    """Distortions whose mean opinion does not fall with every level: a higher level of these need not be a worse picture."""
     listed: ClassVar[bool] = True
     """Whether it is one benchmark, which lists name; false where what it is depends on its arguments."""
     any_case: ClassVar[bool] = False

@@ -163,6 +163,9 @@ def _tell_labels(report: Report, benchmark: Benchmark, labels: pd.DataFrame) -> 
                 f"quality rises with the level of distortion in {len(falling) - right} of {len(falling)} types, "
                 f"{wrong!r} among them: the scores are reversed; {benchmark.remedy}"
             )
+    if falling:
+        unordered = [name for name in falling if not falls_at_every_level(labels, name)]
+        facts["levels"] = "ordered by severity" if not unordered else f"not ordered by severity in {', '.join(unordered)}"
     parts = labels.loc[labels["split"] != "", "split"].value_counts()
     if len(parts):
         facts["official split"] = ", ".join(f"{part} {parts.get(part, 0)}" for part in ("train", "val", "test"))
@@ -177,6 +180,17 @@ def _falling(labels: pd.DataFrame) -> dict[str, bool]:
         if len(means) > 1:
             falling[str(kind)] = bool(means.iloc[-1] < means.iloc[0])
     return falling
+
+
+def falls_at_every_level(labels: pd.DataFrame, distortion: str) -> bool:
+    """Say whether the mean quality of a distortion is lower at each level than at the one before.
+
+    Args:
+        labels: A benchmark's labels.
+        distortion: Which of its types.
+    """
+    means = labels[labels["distortion"] == distortion].groupby("level")["quality"].mean()
+    return bool((means.diff().dropna() < 0).all())
 
 
 def _tell_files(

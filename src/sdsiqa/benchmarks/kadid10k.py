@@ -16,7 +16,8 @@ TYPES = NAMES.split(", ")
 class KADID10k(Benchmark):
     """KADID-10k: scores of 1 to 5 in a column called dmos, where higher is better all the same.
 
-    Levels of mean shift and contrast change are not ordered by severity. The column `var` is left out: whether it is a
+    Levels of mean shift and contrast change are not ordered by severity, and the last two of colour shift are equal
+    (`unordered`). The column `var` is left out: whether it is a
     variance or a deviation is not known.
 
     Expected files: `dmos.csv` (dist_img, ref_img, dmos, var), or else `names_with_mos.txt` ("name score" without a
@@ -32,6 +33,7 @@ class KADID10k(Benchmark):
     mos_range = (1.0, 5.0)
     size = 10_125
     contents = 81
+    unordered = ("colour shift", "contrast change", "mean shift")
     url = "https://database.mmsp-kn.de/kadid-10k-database.html"
     label_files = ("dmos.csv", "names_with_mos.txt")
 

@@ -16,7 +16,7 @@ TYPES = NAMES.split(", ")
 
 
 class TID2013(Benchmark):
-    """TID2013: MOS, higher is better. Levels of types 14 to 17 are not ordered by severity.
+    """TID2013: MOS, higher is better. Levels of types 14 to 17 are not ordered by severity (`unordered`).
 
     Expected files: `mos_with_names.txt` ("MOS name"), `mos_std.txt` in the same order; `distorted_images/iRR_TT_L.bmp`;
     `reference_images/I01.BMP` … `i25.bmp`. Names on disk and in the list differ in letter case: it is ignored.
@@ -34,6 +34,7 @@ class TID2013(Benchmark):
     url = "https://www.ponomarenko.info/tid2013.htm"
     label_files = ("mos_with_names.txt",)
     any_case = True
+    unordered = tuple(TYPES[13:17])
 
     def read(self) -> pd.DataFrame:
         """Read scores, names and standard deviations."""

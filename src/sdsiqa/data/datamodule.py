@@ -18,7 +18,7 @@ from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
 from sdsiqa.data.loader import EpochLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import BenchmarkMismatchError, SdsiqaError
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.saliency.base import SaliencyProvider
 from sdsiqa.saliency.cache import CachedMaps
@@ -180,10 +180,24 @@ class QualityDataModule(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Random crops of the training part; what a checkpoint has seen of its epoch is left out."""
-        loader = self._loader(self.rows("train"), RandomCrops(self.crop, self.patches_per_image), train=True)
+        loader = self._loader(self._trained_on(), RandomCrops(self.crop, self.patches_per_image), train=True)
         if self._position is not None:
             cast(EpochLoader, loader).load_state_dict(self._position)
         return loader
+
+    def _trained_on(self) -> pd.DataFrame:
+        """Rows of the training part, without distortions whose levels the objective would take for an order."""
+        rows, unordered = self.rows("train"), self.benchmark.unordered
+        objective = None if self.trainer is None else getattr(self.trainer.lightning_module, "objective", None)
+        if objective is None or not objective.ordered or not unordered:
+            return rows
+        left = rows[~rows["distortion"].isin(unordered)]
+        if left.empty:
+            raise BenchmarkMismatchError(
+                f"{type(objective).__name__} learns from levels in the order of their severity, and the training part of "
+                f"{self.benchmark.title} has only {', '.join(unordered)}, whose levels are not; choose another benchmark"
+            )
+        return left
 
     def state_dict(self) -> dict[str, int]:
         """Position in the training part, for checkpoints; Lightning gives a loader its own back too late."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.runs.class_attributes import Attribute, check_attributes
+from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_flag
 
 Crops = Mapping[str, Tensor]
 """Crops of a step, `N` in all, those of an image side by side: pictures `(N, C, h, w)` float32 in [0, 1] (`image`,
@@ -21,7 +21,8 @@ _ATTRIBUTES = {
         lambda value: isinstance(value, tuple | list) and set(value) <= set(_FIELDS),
         f"a tuple of some of {', '.join(_FIELDS)}",
         "('reference',)",
-    )
+    ),
+    "ordered": Attribute(is_flag, "true or false", "True"),
 }
 
 
@@ -32,6 +33,10 @@ class Objective(nn.Module, ABC):
     """Fields of a sample that it needs besides those of the network: `reference`, `saliency`; `distortion`, the place of
     the image's distortion among the benchmark's in the order of the alphabet; `level`, as the benchmark numbers it. They
     are read in training alone."""
+
+    ordered: ClassVar[bool] = False
+    """Whether it takes a higher level for a worse picture; distortions whose levels are not ordered so
+    (`Benchmark.unordered`) are then left out of training."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -27,6 +27,8 @@ class RankIQA(Method):
           undistorted reference joins as level 0.
         - Levels are those of a benchmark's training part, of Demo, or of a folder of photographs with the paper's own
           (`configs/data/distorted.yaml`, `distortions: tid`), not of Waterloo Exploration and Places2.
+        - Types whose levels are not ordered by severity are left out of the first stage: 14 to 17 of TID2013; mean shift,
+          contrast change and colour shift of KADID-10k.
         - The two fully connected layers start at random, the backbone from ImageNet.
         - Milder is higher in both stages; the margin is 0.1 on quality in [0, 1], where the paper's is 10 on its scale.
         - AdamW in both stages with rates found for such labels; scores are means over a fixed grid of crops, not 30 random ones.
@@ -50,6 +52,8 @@ class RankIQA(Method):
         "undistorted reference joins as level 0.",
         "Levels are those of a benchmark's training part, of Demo, or of a folder of photographs with the paper's own, not of "
         "Waterloo Exploration and Places2.",
+        "Types whose levels are not ordered by severity are left out of the first stage: 14 to 17 of TID2013; mean shift, "
+        "contrast change and colour shift of KADID-10k.",
         "The two fully connected layers start at random, the backbone from ImageNet.",
         "Milder is higher in both stages; the margin is 0.1 on quality in [0, 1], where the paper's is 10 on its scale.",
         "AdamW in both stages with rates found for such labels; scores are means over a fixed grid of crops, not 30 random ones.",
@@ -107,6 +111,7 @@ class Ranking(Objective):
     """
 
     inputs = ("reference", "distortion", "level")
+    ordered = True
 
     def __init__(self, margin: float = 0.1, originals: int = 5) -> None:
         super().__init__()
