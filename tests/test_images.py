@@ -1,5 +1,6 @@
 """One check that a picture file is whole, for every reader."""
 
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from fakes import write_fake
 
-from sdsiqa.errors import ImageError
+from sdsiqa.benchmarks import LIVEC
+from sdsiqa.benchmarks.check import inspect
+from sdsiqa.errors import BenchmarkMismatchError, ImageError
 from sdsiqa.images import is_whole, read_image
 from sdsiqa.saliency.cache import _read_whole
 from sdsiqa.saliency.stored import read_map
@@ -48,3 +52,20 @@ def test_a_damaged_png_is_not_whole_for_any_reader_and_one_with_another_text_is(
     assert (read_image(file)[..., 0] == PIXELS).all()
     assert read_map(file) * 255 == pytest.approx(PIXELS.astype(float))
     assert (_read_whole(file) == PIXELS).all()
+
+
+def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "endless.png"):
+        with pytest.raises(ImageError, match=rf"{name}: cannot be read \(is a pipe or a device; expected a file\)"):
+            read_image(tmp_path / name)
+        assert f"{name}: cannot be decoded (is a pipe or a device; expected a file)" in inspect(tmp_path, name).error
+    with pytest.raises(OSError, match="is a pipe or a device"):
+        read_map(tmp_path / "pipe.png")
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    label = write_fake("livec", tmp_path / "livec") / "ChallengeDB_release" / "Data" / "AllMOS_release.mat"
+    label.unlink()
+    os.mkfifo(label)
+    with pytest.raises(BenchmarkMismatchError, match=r"AllMOS_release\.mat is no file; take the authors' release"):
+        LIVEC(tmp_path / "livec").labels()

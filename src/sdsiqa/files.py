@@ -1,6 +1,7 @@
 """Files written whole or not at all, and JSON that every reader understands. Nothing here imports the rest of sdsiqa."""
 
 import datetime
+import errno
 import json
 import os
 import uuid
@@ -51,6 +52,20 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that others have made; a pipe or a device, whose end may never come, is refused.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read, or is no file.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "is a pipe or a device; expected a file", str(path))
+    return path.read_bytes()
 
 
 def now() -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError
-from sdsiqa.files import write_bytes
+from sdsiqa.files import read_file, write_bytes
 
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
@@ -41,7 +41,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         ImageError: The file is missing, empty, cut off, or no image.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
     return decode_image(data, str(path))

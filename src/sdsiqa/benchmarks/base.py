@@ -243,6 +243,8 @@ class Benchmark(ABC):
         path = self.tree.first(names, self.any_case)
         if path is None:
             raise BenchmarkNotFoundError(f"{self.title}: {self.tree.absence(names)}; {self.remedy}")
+        if not (self.root / path).is_file():  # a folder, a dangling link, or a pipe that nobody writes to
+            raise BenchmarkMismatchError(f"{self.title}: {self.root / path} is no file; {self.remedy}")
         return self.root / path
 
     def read_mat(self, name: str, *keys: str) -> dict[str, NDArray[Any]]:

@@ -23,6 +23,7 @@ from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 from sdsiqa.benchmarks.choice import benchmark_from_words
 from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, ImageError, SdsiqaError
+from sdsiqa.files import read_file
 from sdsiqa.images import decode_image
 from sdsiqa.runs.arguments import Arguments, at_least
 from sdsiqa.runs.progress import track
@@ -65,7 +66,7 @@ def inspect(root: Path, path: str) -> Finding:
         path: Path of the file below it.
     """
     try:
-        data = (root / path).read_bytes()
+        data = read_file(root / path)
         pixels = decode_image(data, path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd tags, which are no damage

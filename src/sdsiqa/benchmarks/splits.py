@@ -12,6 +12,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.errors import BenchmarkMismatchError, SplitLeakError
+from sdsiqa.files import read_file
 
 PARTS = ("train", "val", "test")
 NUMBERED = 10
@@ -180,7 +181,7 @@ def check_bytes(split: Split, table: pd.DataFrame, root: Path) -> None:
     seen: dict[str, tuple[str, str]] = {}
     for part in PARTS:
         for image in table["image"].iloc[list(split.rows(part))]:
-            digest = hashlib.sha256((root / image).read_bytes()).hexdigest()
+            digest = hashlib.sha256(read_file(root / image)).hexdigest()
             other, there = seen.setdefault(digest, (image, part))
             if there != part:
                 raise SplitLeakError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError
+from sdsiqa.files import read_file
 from sdsiqa.images import PNG, SUFFIXES, is_whole
 from sdsiqa.saliency.base import SaliencyProvider
 
@@ -95,7 +96,7 @@ def read_map(path: Path) -> NDArray[np.floating]:
         if values.ndim != 2 or not values.size or values.dtype.kind not in "fiub":
             raise ImageError(f"{path}: holds {values.dtype} {values.shape}; expected numbers of shape (H, W)")
         return np.asarray(values, np.float32)
-    data = path.read_bytes()
+    data = read_file(path)
     whole = data[:4] == PNG and is_whole(data)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole else None
     if pixels is None:
