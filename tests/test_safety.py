@@ -2,9 +2,11 @@
 
 import json
 import pickle  # noqa: TID251 - to make what must not be opened
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+import sdsiqa
 from runs import fit, words
 from sdsiqa.benchmarks import LIVEC
 from sdsiqa.benchmarks.published_splits import read_published_split
@@ -99,21 +102,108 @@ def test_a_bomb_as_weights_of_a_saliency_model_is_refused_by_name(tmp_path: Path
     assert not mark.exists()
 
 
-def test_a_checkpoint_of_another_version_or_network_says_what_to_do(
-    tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str]
+def _recipe(content: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return {**content, "sdsiqa": json.dumps({**json.loads(content["sdsiqa"]), **values})}
+
+
+def _network(content: dict[str, Any], path: str, **arguments: Any) -> dict[str, Any]:
+    network = json.loads(content["sdsiqa"])["network"]
+    return _recipe(content, network={"class_path": path, "init_args": {**network["init_args"], **arguments}})
+
+
+def _weights(content: dict[str, Any], change: Callable[[str, torch.Tensor], Any]) -> dict[str, Any]:
+    state = content["state_dict"]
+    name = next(name for name in state if "head" in name)
+    return {**content, "state_dict": {key: change(key, value) if key == name else value for key, value in state.items()}}
+
+
+MISFITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "version": (lambda c: _recipe(c, version=99), "its recipe has version 99, and this sdsiqa reads 1; use the sdsiqa that made"),
+    "renamed class": (
+        lambda c: _network(c, "sdsiqa.models.Gone"),
+        "its recipe names a class that is not there ('sdsiqa.models.Gone': there is no 'Gone' in sdsiqa.models); use the sdsiqa",
+    ),
+    "renamed saliency": (
+        lambda c: _recipe(c, saliency={"class_path": "sdsiqa.saliency.SDPS", "init_args": {}}),
+        "its recipe names a class that is not there ('sdsiqa.saliency.SDPS': there is no 'SDPS' in sdsiqa.saliency",
+    ),
+    "broken recipe": (
+        lambda c: {**c, "sdsiqa": c["sdsiqa"][:50]},
+        "its recipe is damaged (JSONDecodeError); copy",
+    ),
+    "recipe of another kind": (lambda c: {**c, "sdsiqa": "[]"}, "its recipe is damaged"),
+    "recipe without a part": (lambda c: _recipe(c, grid=None), "its recipe is none of this sdsiqa ("),
+    "crop of nothing": (lambda c: _recipe(c, crop=0), "its recipe is none of this sdsiqa (crop is 0)"),
+    "no recipe": (lambda c: {k: v for k, v in c.items() if k != "sdsiqa"}, "was not made by `sdsiqa fit`; it carries no recipe"),
+    "another width": (lambda c: _weights(c, lambda k, v: v[:1].repeat(3, *[1] * (v.dim() - 1))), "has shape [3"),
+    "no tensor": (lambda c: _weights(c, lambda k, v: "text"), "is no tensor (str); expected shape"),
+    "lacking": (lambda c: {**c, "state_dict": dict(list(c["state_dict"].items())[1:])}, "do not fit the network (1 missing"),
+    "no state": (lambda c: {**c, "state_dict": None}, "holds no `state_dict`; expected a checkpoint of `sdsiqa fit`"),
+    "a list": (lambda c: [1, 2], "holds no `state_dict`"),
+}
+EVERYWHERE = ("renamed class", "broken recipe", "another width", "no state")
+"""Those that are tried with the verbs that start a trainer too, which takes a second each."""
+
+
+@pytest.mark.parametrize("kind", MISFITS)
+def test_a_checkpoint_that_does_not_fit_is_one_sentence_with_the_remedy_for_every_reader(
+    tmp_path: Path, run: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
-    old, lacking = tmp_path / "old.ckpt", tmp_path / "lacking.ckpt"
-    torch.save({**content, "sdsiqa": json.dumps({**json.loads(content["sdsiqa"]), "version": 99})}, old)
-    weights = dict(content["state_dict"])
-    weights.pop(next(name for name in weights if "head" in name))
-    torch.save({**content, "state_dict": weights}, lacking)
-    for file, message in (
-        (old, "its recipe has version 99, and this sdsiqa reads"),
-        (lacking, "do not fit the configured network"),
-    ):
-        assert main(["test", "-c", str(run / "config.yaml"), "--ckpt_path", str(file)]) == 1
-        assert message in capsys.readouterr().err
+    change, message = MISFITS[kind]
+    file = tmp_path / "other.ckpt"
+    torch.save(change(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)), file)  # noqa: TID251
+    with pytest.raises(CheckpointError) as refused:
+        sdsiqa.load(file)
+    assert str(refused.value).startswith(f"{file}: ")
+    assert message in str(refused.value)
+    photo = next((run.parents[1] / "data").rglob("*.bmp"))
+    commands = [["score", str(photo), "--checkpoint", str(file)]]
+    if kind in EVERYWHERE:
+        commands += [
+            ["test", "-c", str(run / "config.yaml"), "--ckpt_path", str(file)],
+            ["fit", *words(run.parents[1], "livec", "--run.root", str(tmp_path / "runs"), "--ckpt_path", str(file))],
+        ]
+    for command in commands:
+        assert main(command) == 1, command[0]
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("sdsiqa ")]
+        assert line.startswith(f"sdsiqa {command[0]}: {file}: "), line
+        assert message in line, command[0]
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no checkpoint of plain weights, or is cut"),
+        (b"\x80\x02\x88.", "is no checkpoint of plain weights"),
+        (b"0", "is no checkpoint of plain weights"),
+        (b"PK\x03\x04" + b"\0" * 50, "is no checkpoint of plain weights"),
+        (None, "is a folder; name a .ckpt file"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_named(
+    tmp_path: Path, run: Path, content: bytes | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "some.ckpt"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"some\.ckpt: " + re.escape(said)):
+        sdsiqa.load(file)
+    assert main(["test", "-c", str(run / "config.yaml"), "--ckpt_path", str(file)]) == 1
+    assert f"sdsiqa test: {file}: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("part", "value"), [("optimizer_states", [{"state": 3}]), ("lr_schedulers", [None])])
+def test_a_checkpoint_whose_state_is_damaged_is_not_resumed_from(
+    tmp_path: Path, run: Path, part: str, value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, file = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True), tmp_path / "other.ckpt"  # noqa: TID251
+    torch.save({**content, part: value}, file)
+    more = ("--run.root", str(tmp_path / "runs"), "--ckpt_path", str(file))
+    assert main(["fit", *words(run.parents[1], "livec", *more)]) == 1
+    assert f"sdsiqa fit: {file}: its state cannot be resumed from (" in capsys.readouterr().err
 
 
 def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

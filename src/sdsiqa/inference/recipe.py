@@ -2,15 +2,16 @@
 
 import dataclasses
 import json
-from argparse import ArgumentError
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser
 
 from sdsiqa.benchmarks import Benchmark
-from sdsiqa.errors import CheckpointError
+from sdsiqa.errors import CheckpointError, ClassNotFoundError, SdsiqaError
+from sdsiqa.inference.checkpoint import REMEDY
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency.base import SaliencyProvider
 
@@ -79,55 +80,98 @@ class Recipe:
             CheckpointError: It is no recipe, or one of another version.
         """
         if not isinstance(text, str):
-            raise CheckpointError(f"{name}: was not made by `sdsiqa fit`; it carries no recipe to build a network from")
-        values = json.loads(text)
-        if values.get("version") != VERSION:
             raise CheckpointError(
-                f"{name}: its recipe has version {values.get('version')!r}, and this sdsiqa reads {VERSION}; use the sdsiqa that "
-                "made it (its run.json says which), or train again"
+                f"{name}: was not made by `sdsiqa fit`; it carries no recipe to build a network from; name a checkpoint of a run"
             )
-        return cls(**{**values, "grid": tuple(values["grid"]), "mos_range": tuple(values["mos_range"])})
+        try:
+            values = json.loads(text)
+            version = values.get("version")
+        except (ValueError, AttributeError) as error:
+            raise CheckpointError(
+                f"{name}: its recipe is damaged ({type(error).__name__}); copy the file again from where it is good"
+            ) from error
+        if version != VERSION:
+            raise CheckpointError(f"{name}: its recipe has version {version!r}, and this sdsiqa reads {VERSION}; {REMEDY}")
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_class_arguments(cls, "recipe")
+        try:
+            recipe: Recipe = parser.instantiate_classes(parser.parse_object({"recipe": values}))["recipe"]
+        except (ArgumentError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{name}: its recipe is none of this sdsiqa ({_reason(error)}); {REMEDY}") from error
+        recipe._check(name)
+        return recipe
 
     def to_json(self) -> str:
         """Write as JSON."""
         return json.dumps(dataclasses.asdict(self), default=str)
 
-    def build_network(self, trusted: Sequence[str] = ()) -> QualityNetwork:
+    def _check(self, name: str) -> None:
+        """Refuse numbers that no image can be cut by."""
+        sizes = {"crop": self.crop, "grid": min(self.grid), "short_side": self.short_side or 1}
+        wrong = next((f"{key} is {size}" for key, size in sizes.items() if size < 1), None)
+        if wrong is None and not abs(self.mos_range[1] - self.mos_range[0]) < float("inf"):
+            wrong = f"mos_range is {self.mos_range}"
+        if wrong is not None:
+            raise CheckpointError(f"{name}: its recipe is none of this sdsiqa ({wrong}); {REMEDY}")
+
+    def check_classes(self, name: str, trusted: Sequence[str] = ()) -> None:
+        """Refuse classes that may not be built, or that are not there.
+
+        Args:
+            name: What errors call the checkpoint.
+            trusted: Packages besides sdsiqa whose classes may be built.
+
+        Raises:
+            CheckpointError: Names the class.
+        """
+        for path in (*_class_paths(self.network), *_class_paths(self.saliency)):
+            package = path.split(".")[0]
+            if package not in ("sdsiqa", "torch", *trusted):
+                raise CheckpointError(
+                    f"{name}: wants {path!r} to be built, and only classes of sdsiqa are; if you trust the package {package!r}, "
+                    f"load with trusted=[{package!r}]"
+                )
+            try:
+                import_class(path, object)
+            except ClassNotFoundError as error:
+                raise CheckpointError(f"{name}: its recipe names a class that is not there ({error}); {REMEDY}") from error
+
+    def build_network(self, trusted: Sequence[str] = (), name: str = "the checkpoint") -> QualityNetwork:
         """Build the network, without weights.
 
         Args:
             trusted: Packages besides sdsiqa whose classes may be built.
+            name: What errors call the checkpoint.
 
         Raises:
-            CheckpointError: The recipe names a class outside of those packages.
+            CheckpointError: The recipe names a class outside of those packages, or one that is not there, or arguments that
+                the class does not take.
         """
-        network: QualityNetwork = _build(QualityNetwork, self.network, trusted)
+        self.check_classes(name, trusted)
+        network: QualityNetwork = _build(QualityNetwork, self.network, name)
         return network
 
-    def build_saliency(self, trusted: Sequence[str] = ()) -> SaliencyProvider:
+    def build_saliency(self, trusted: Sequence[str] = (), name: str = "the checkpoint") -> SaliencyProvider:
         """Build the saliency provider; as `build_network`."""
-        provider: SaliencyProvider = _build(SaliencyProvider, self.saliency, trusted)
+        self.check_classes(name, trusted)
+        provider: SaliencyProvider = _build(SaliencyProvider, self.saliency, name)
         return provider
 
 
-def _build(base: type, config: Mapping[str, Any], trusted: Sequence[str]) -> Any:
-    for path in _class_paths(config):
-        package = path.split(".")[0]
-        if package not in ("sdsiqa", "torch", *trusted):
-            raise CheckpointError(
-                f"the checkpoint wants {path!r} to be built, and only classes of sdsiqa are; if you trust the package "
-                f"{package!r}, load with trusted=[{package!r}]"
-            )
+def _build(base: type, config: Mapping[str, Any], name: str) -> Any:
     parser = ArgumentParser(exit_on_error=False)
     part = base.__name__
     parser.add_subclass_arguments(base, part, required=True)
     try:
         return parser.instantiate_classes(parser.parse_object({part: dict(config)}))[part]
-    except ArgumentError as error:
-        raise CheckpointError(
-            f"the checkpoint's network or saliency is none of this sdsiqa ({one_line(str(error), lambda name: None)}); use the "
-            "sdsiqa that made it (its run.json says which), or train again"
-        ) from error
+    except SdsiqaError:
+        raise
+    except Exception as error:  # constructors refuse arguments in their own ways
+        raise CheckpointError(f"{name}: its network or saliency is none of this sdsiqa ({_reason(error)}); {REMEDY}") from error
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(error), lambda name: None)[:300]
 
 
 def _class_paths(value: Any) -> list[str]:

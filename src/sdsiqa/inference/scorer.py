@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError, SettingError
 from sdsiqa.images import read_image, resize_short_side
-from sdsiqa.inference.checkpoint import read_checkpoint
+from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
@@ -150,16 +150,12 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
     _check_device(device)
     content = read_checkpoint(Path(checkpoint))
     recipe = Recipe.from_json(content.get("sdsiqa"), str(checkpoint))
-    network = recipe.build_network(trusted)
+    network = recipe.build_network(trusted, str(checkpoint))
     prefix = "network."
-    state = {name[len(prefix) :]: value for name, value in content["state_dict"].items() if name.startswith(prefix)}
-    missing, unexpected = network.load_state_dict(state, strict=False)
-    if missing or unexpected:
-        raise CheckpointError(
-            f"{checkpoint}: its weights do not fit its network ({len(missing)} missing such as {missing[:2]}, "
-            f"{len(unexpected)} unknown such as {unexpected[:2]}); use the sdsiqa that made it"
-        )
-    return Scorer(network, recipe.build_saliency(trusted), recipe, device)
+    state = {name[len(prefix) :]: value for name, value in content["state_dict"].items() if str(name).startswith(prefix)}
+    check_weights(network.state_dict(), state, str(checkpoint))
+    network.load_state_dict(state)
+    return Scorer(network, recipe.build_saliency(trusted, str(checkpoint)), recipe, device)
 
 
 def score(images: Image | Sequence[Image], checkpoint: str | Path) -> NDArray[np.float64]:

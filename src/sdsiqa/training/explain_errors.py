@@ -8,8 +8,9 @@ from traceback import walk_tb
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
-from sdsiqa.errors import SdsiqaError, SettingError, StorageError, TrainingFaultError
+from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
 
 _NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 _GONE = re.compile(
@@ -29,8 +30,9 @@ def explained() -> Iterator[None]:
         if plain is None:
             raise
         raise plain from error
-    except (OSError, RuntimeError, MemoryError) as error:
-        known = explain(error)
+    except Exception as error:
+        known = explain(error) if isinstance(error, OSError | RuntimeError | MemoryError) else None
+        known = known or _from_checkpoint(error)
         if known is None:
             raise
         raise known from error
@@ -83,6 +85,19 @@ def explain(error: BaseException) -> SdsiqaError | None:
             f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
             "killed. The last checkpoint is good; the same command resumes from it"
         )
+    return None
+
+
+def _from_checkpoint(error: Exception) -> CheckpointError | None:
+    """Explain what Lightning says when it puts the state of a checkpoint back: a part is missing or of another kind."""
+    for frame, _ in walk_tb(error.__traceback__):
+        connector = frame.f_locals.get("self")
+        if isinstance(connector, _CheckpointConnector) and "restore" in frame.f_code.co_name:
+            return CheckpointError(
+                f"{connector.trainer.ckpt_path}: its state cannot be resumed from ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:200]}); name a checkpoint that `sdsiqa fit` wrote with these settings, or "
+                "remove the file to start again"
+            )
     return None
 
 

@@ -29,7 +29,7 @@ def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:
     for name in _parts(type(network)):
         part = cast(nn.Module, getattr(network, name))
         prefix = f"network.{name}."
-        state = {key[len(prefix) :]: value for key, value in found.items() if key.startswith(prefix)}
+        state = {key[len(prefix) :]: value for key, value in found.items() if str(key).startswith(prefix)}
         try:
             part.load_state_dict(state)
         except RuntimeError as error:

@@ -1,5 +1,6 @@
 """Training and scoring of one network."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
-from sdsiqa.errors import CheckpointError, SdsiqaError
+from sdsiqa.errors import SdsiqaError
+from sdsiqa.inference.checkpoint import check_weights
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
@@ -231,14 +233,10 @@ class QualityTask(lightning.LightningModule):
         Raises:
             CheckpointError: Says what does not fit.
         """
-        Recipe.from_json(checkpoint.get("sdsiqa"), "the checkpoint")
-        own, found = set(self.state_dict()), set(checkpoint["state_dict"])
-        missing, unknown = sorted(own - found), sorted(found - own)
-        if missing or unknown:
-            raise CheckpointError(
-                f"the checkpoint's weights do not fit the configured network ({len(missing)} missing such as {missing[:2]}, "
-                f"{len(unknown)} unknown such as {unknown[:2]}); use the configuration beside it, or the sdsiqa that made it"
-            )
+        name = str(self.trainer.ckpt_path or "the checkpoint")
+        recipe = Recipe.from_json(checkpoint.get("sdsiqa"), name)
+        recipe.check_classes(name, trusted=tuple(sys.modules))  # what the configuration names is imported
+        check_weights(self.state_dict(), checkpoint["state_dict"], name)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""
