@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import write_fake
 
 from runs import words
 from sdsiqa.cli import STAGES, TOOLS, main, overview
@@ -32,6 +33,65 @@ def test_a_reader_may_leave_early(unbuffered: str) -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("words_", [["--help"], ["check-data", "livec", "--root", "{}", "--jobs", "1"]])
+def test_output_that_cannot_be_written_is_told_in_one_line(
+    words_: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    write_fake("livec", tmp_path)
+    command = [sys.executable, "-m", "sdsiqa", *(word.format(tmp_path) for word in words_)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "the output could not be written (No space left on device); make room where it goes" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_streams_and_letters_that_a_terminal_lacks_end_nothing() -> None:
+    code = "import sys; from sdsiqa.cli import main; sys.exit(main(['scor', 'é']))"
+    close = "import os, sys; os.close(1); os.close(2); os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])"
+    for command in ([sys.executable, "-c", code], [sys.executable, "-c", close, code]):
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["verify", "runs"]) == 2
+    assert capsys.readouterr().err == "sdsiqa verify: the current folder is gone; change to one that is there, and call again\n"
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_a_number_of_a_launcher_that_is_none_is_named(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, "first")
+    assert main(["fit"]) == 2
+    said = f"sdsiqa fit: {name} is 'first' in the environment; expected a whole number, as launchers set it; unset {name}\n"
+    assert capsys.readouterr().err == said
+
+
+def test_an_error_that_is_not_foreseen_is_one_line_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sdsiqa.runs.manifest.main", lambda words: {}["no such key"])
+    assert main(["verify", "runs"]) == 70
+    error = capsys.readouterr().err
+    (file,) = tmp_path.glob("sdsiqa-*.txt")
+    assert error.startswith("sdsiqa verify: an error that sdsiqa does not foresee, KeyError: 'no such key' (test_cli.py, line ")
+    assert error.endswith(f"please report it with the command and {file}, which holds the traceback\n")
+    assert error.count("\n") == 1
+    assert "Traceback (most recent call last)" in file.read_text()
 
 
 def test_the_overview_names_every_verb_with_a_line() -> None:

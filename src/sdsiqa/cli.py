@@ -1,8 +1,10 @@
 """The `sdsiqa` command: names the verbs, imports only the one that is called."""
 
 import os
+import signal
 import sys
 from importlib import import_module
+from pathlib import Path
 
 STAGES = {
     "fit": "Train a network, then test the weights that validation chose.",
@@ -41,15 +43,26 @@ def main(args: list[str] | None = None) -> int:
         args: Words of the command line; `None`: use `sys.argv`.
 
     Returns:
-        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 75, 129, 130 or 143 for
-        a run that a signal stopped and that can resume (`sdsiqa.runs.signals`), 141 if the reader of the output has closed it.
+        The exit status: 0 for success, 1 where something is wrong with the input, 2 for wrong usage, 70 for a fault of sdsiqa
+        itself, 75, 129, 130 or 143 for a run that a signal stopped and that can resume (`sdsiqa.runs.signals`), 141 if the
+        reader of the output has closed it.
     """
+    words = sys.argv[1:] if args is None else args
+    _prepare_streams()
     try:
-        status = _run(sys.argv[1:] if args is None else args)
+        status = _run(words)
         sys.stdout.flush()
-    except BrokenPipeError:  # `sdsiqa ... | head`: what is left in the buffer must not fail at the exit either
+    except BrokenPipeError:  # `sdsiqa ... | head`
+        status = 141
+    except KeyboardInterrupt:
+        if args is None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more, while threads end, ends the process without a traceback
+        _tell(words, "stopped; files are whole or not there")
+        status = 130
+    except Exception as error:
+        status = import_module("sdsiqa.runs.last_words").tell(error, lambda text: _tell(words, text))
+    if not _flushed():  # what is left in the buffer must not fail at the exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     return status
 
 
@@ -65,37 +78,47 @@ def _run(words: list[str]) -> int:
     if name not in STAGES and name not in TOOLS:
         print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
         return 2
-    errors = import_module("sdsiqa.errors")
     import_module("sdsiqa.runs.class_paths").include_current_folder()
-    try:
-        import_module("sdsiqa.runs.process").share_cores()
-        if name in STAGES:
-            signals = import_module("sdsiqa.runs.signals")
-            # a signal may come while torch is imported, and that cannot be broken off in its middle
-            message = "stopped before the first step; the same command resumes" if name == "fit" else "stopped"
-            signals.answer(signals.Answer.END, message)
-            signals.listen(name)
-            try:
-                preflight = import_module("sdsiqa.training.preflight")
-                if not preflight.asks_for_help(rest):
-                    preflight.check(rest)  # a typo is told before torch is imported
-                training = import_module("sdsiqa.training.cli")
-                import_module("sdsiqa.runs.process").quiet()  # after Lightning's own filters
-                return int(training.main(words))
-            finally:
-                signals.stop_listening()
+    process = import_module("sdsiqa.runs.process")
+    process.check_launcher()
+    process.share_cores()
+    if name not in STAGES:
         return int(import_module(TOOLS[name][0]).main(rest))
-    except KeyboardInterrupt:
-        print(f"sdsiqa {name}: stopped; files are whole or not there", file=sys.stderr)
-        return 130
-    except errors.SdsiqaError as error:  # some are an OSError, too
-        print(f"sdsiqa {name}: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    except OSError as error:
-        if error.filename is None:  # of no file: a broken pipe, or a fault of the program
-            raise
-        print(f"sdsiqa {name}: {error.filename}: {error.strerror or error}", file=sys.stderr)
-        return 1
+    signals = import_module("sdsiqa.runs.signals")
+    # a signal may come while torch is imported, and that cannot be broken off in its middle
+    signals.answer(signals.Answer.END, "stopped before the first step; the same command resumes" if name == "fit" else "stopped")
+    signals.listen(name)
+    try:
+        preflight = import_module("sdsiqa.training.preflight")
+        if not preflight.asks_for_help(rest):
+            preflight.check(rest)  # a typo is told before torch is imported
+        training = import_module("sdsiqa.training.cli")
+        process.quiet()  # after Lightning's own filters
+        return int(training.main(words))
+    finally:
+        signals.stop_listening()
+
+
+def _prepare_streams() -> None:
+    """Let nothing that is printed fail: an ASCII terminal shows other letters escaped, and a closed stream takes no file."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started the process
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process lives
+        elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flushed() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _tell(words: list[str], text: str) -> None:
+    print(f"sdsiqa {words[0]}: {text}" if words else f"sdsiqa: {text}", file=sys.stderr)
 
 
 def _nearest(name: str) -> str:

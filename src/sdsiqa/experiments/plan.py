@@ -87,5 +87,6 @@ def _resolve(jobs: list[list[str]], firsts: list[int | None]) -> dict[str, Any]:
         command = [sys.executable, "-P", "-W", "ignore", "-m", "sdsiqa.experiments.resolve_config", str(asked), str(answered)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ExperimentError(f"the cells cannot be planned: {done.stderr.strip()}")
+            said = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+            raise ExperimentError(f"the cells cannot be planned: {said}")
         return dict(json.loads(answered.read_text()))

@@ -102,6 +102,8 @@ def resolve(jobs: Sequence[Sequence[str]], firsts: Sequence[int | None] = ()) ->
             answers.append(Resolved({}, error=said.getvalue().strip().rpartition("\n")[2].removeprefix("sdsiqa fit: ")))
         except SdsiqaError as error:
             answers.append(Resolved(config, fingerprint(config) if config else "", error=str(error)))
+        except Exception as error:  # the run itself would end in it; the others are planned all the same
+            answers.append(Resolved({}, error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
     return answers
 
 

@@ -17,8 +17,14 @@ def include_current_folder() -> None:
     """Make modules of the current folder importable.
 
     The folder comes after everything that is installed: a `torch.py` or `random.py` that lies there replaces no package.
+
+    Raises:
+        SettingError: There is no current folder.
     """
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except OSError as error:
+        raise SettingError("the current folder is gone; change to one that is there, and call again") from error
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
 

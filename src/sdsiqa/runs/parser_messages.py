@@ -34,6 +34,7 @@ _TYPES = {
     "Sequence": "a list",
     "dict": "keys and values",
 }
+_NAMESPACE = re.compile(r"\.? Got value: Namespace\(.*")
 _LONGEST = 400
 
 
@@ -45,7 +46,7 @@ def one_line(message: str, nearest: Callable[[str], str | None], groups: Contain
         nearest: Gives the known name that is most like an unknown one, if any is.
         groups: Keys whose settings stand beside each other, without `init_args`.
     """
-    keys, lines = _place([line for line in message.splitlines() if line.strip()])
+    keys, lines = _place([_NAMESPACE.sub("", line) for line in message.splitlines() if line.strip()])
     key = _joined(keys, groups)
     expected: list[str] = []
     said: list[str] = []

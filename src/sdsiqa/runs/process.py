@@ -5,10 +5,12 @@ import logging
 import os
 import platform
 import warnings
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
+
+from sdsiqa.errors import SettingError
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of <malloc.h>
 _LARGEST = 2**31 - 1
@@ -86,6 +88,27 @@ def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
     # on other processors than these torch itself computes with an OpenBLAS, which reads the variable too
     if platform.machine() in ("x86_64", "AMD64") and not any(name in environment for name in POOL):
         environment["OPENBLAS_NUM_THREADS"] = "1"
+
+
+LAUNCHERS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS", "SLURM_NNODES", "SLURM_NODEID")
+"""Variables by which a launcher numbers processes; Lightning reads them when it is imported."""
+
+
+def check_launcher(environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse variables of a launcher that are no numbers.
+
+    Args:
+        environment: Variables of this process.
+
+    Raises:
+        SettingError: Names the first.
+    """
+    for name in LAUNCHERS:
+        value = environment.get(name, "0")
+        if not value.isdecimal():
+            raise SettingError(
+                f"{name} is {value!r} in the environment; expected a whole number, as launchers set it; unset {name}"
+            )
 
 
 @contextmanager

@@ -93,7 +93,11 @@ class _Stack:
 
     def words(self) -> list[str]:
         """Give what the parser reads."""
-        config = ["--config", OmegaConf.to_yaml(OmegaConf.create(self.content))] if self.content else []
+        try:
+            config = ["--config", OmegaConf.to_yaml(OmegaConf.create(self.content))] if self.content else []
+        except OmegaConfBaseException as error:
+            place = getattr(error, "full_key", None) or "a setting"
+            raise SettingError(f"{place}: {str(error).partition(chr(10))[0]}; a reference is written ${{oc.env:NAME}}") from error
         return [*config, *(word for _, words in self.kept for word in words)]
 
     def _names_class(self, key: tuple[str, ...], value: str) -> bool:

@@ -1,0 +1,54 @@
+"""What a person reads when a command ends in an error, and its exit status."""
+
+import errno
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from sdsiqa.errors import SdsiqaError
+
+FAULT = 70
+"""Exit status of a fault of sdsiqa itself: `EX_SOFTWARE` of sysexits.h."""
+
+_OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF}  # what a write to a stream may end in
+
+
+def tell(error: Exception, say: Callable[[str], object]) -> int:
+    """Say what went wrong in one sentence.
+
+    Args:
+        error: What left the verb.
+        say: Takes the sentence.
+
+    Returns:
+        The exit status.
+    """
+    if isinstance(error, SdsiqaError):  # some are an OSError, too
+        say(str(error))
+        return int(getattr(error, "status", 1))
+    if isinstance(error, OSError) and error.filename is not None:
+        say(f"{error.filename}: {error.strerror or error}")
+        return 1
+    if isinstance(error, OSError) and error.errno in _OUTPUT:
+        say(f"the output could not be written ({error.strerror}); make room where it goes, and call again")
+        return 1
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    reason = " ".join(str(error).split())[:300]
+    say(
+        f"an error that sdsiqa does not foresee, {type(error).__name__}{reason and f': {reason}'} "
+        f"({Path(place.filename).name}, line {place.lineno}); {_kept(error)}"
+    )
+    return FAULT
+
+
+def _kept(error: Exception) -> str:
+    """Write the traceback to a file; say where, and what to do with it."""
+    text = f"{sys.argv}\n" + "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="sdsiqa-", suffix=".txt", delete=False, errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return "please report it with the command"
+    return f"please report it with the command and {file.name}, which holds the traceback"
