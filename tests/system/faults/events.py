@@ -78,6 +78,22 @@ class Hunger(At):
         torch.empty(1 << 44, dtype=torch.uint8)
 
 
+class ToGroup(At):
+    """A signal comes to the process group: the run and its loader processes.
+
+    Args:
+        step: When.
+        name: Such as `SIGTERM`.
+    """
+
+    def __init__(self, step: int, name: str) -> None:
+        super().__init__(step)
+        self.number = signal.Signals[name]
+
+    def happen(self, trainer: Any, batch: Any) -> None:
+        os.killpg(0, self.number)
+
+
 class KillWorker(At):
     """The system kills a loader process, as it does when memory is short."""
 

@@ -41,7 +41,7 @@ def live(
     log: Path,
     prepare: Callable[[], object] | None = None,
     after: float | None = None,
-    watch: Callable[[int], object] | None = None,
+    watch: Callable[[int, float], object] | None = None,
     limit: float = 120,
     **environment: str,
 ) -> End:
@@ -52,7 +52,7 @@ def live(
         log: File for what it says.
         prepare: What the child does first.
         after: Seconds until it is killed; none lets it end.
-        watch: Called with its process id again and again while it lives.
+        watch: Called with its process id and age in seconds, again and again while it lives.
         limit: Seconds after which the test gives up on it.
         environment: Variables of the child.
     """
@@ -74,7 +74,7 @@ def live(
             os.waitpid(child, 0)
             raise AssertionError(f"not ended after {limit} s; it said: {log.read_text(errors='replace')[-3000:]}")
         if watch is not None:
-            watch(child)
+            watch(child, seconds)
         time.sleep(0.005)
 
 
