@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import timm
 import torch
@@ -71,9 +71,10 @@ class Backbone(nn.Module):
 
     Args:
         name: Backbone in timm's naming.
-        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
-        levels: Which of timm's feature levels, shallow to deep; `None` takes the last four, without a pooling at the end
-            that has no weights of its own: VGG16 gives conv2_2, conv3_3, conv4_3 and conv5_3, of strides 2 to 16.
+        weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, or the file in that folder whose name
+            is the backbone's; `None` starts at random.
+        levels: Which of timm's feature levels, shallow to deep; `all`, or `None` for the last four, without a pooling at the
+            end that has no weights of its own: VGG16 gives conv2_2, conv3_3, conv4_3 and conv5_3, of strides 2 to 16.
         same_padding: Pad as TensorFlow does, for weights that were trained so (EfficientNet and MobileNet families).
         channels: Input channels; those beyond RGB start with zero weights.
         frozen: Whether weights and statistics stay as they are.
@@ -87,7 +88,7 @@ class Backbone(nn.Module):
         self,
         name: str,
         weights: str | None = None,
-        levels: Sequence[int] | None = None,
+        levels: Sequence[int] | Literal["all"] | None = None,
         same_padding: bool = False,
         channels: int = 3,
         frozen: bool = False,
@@ -96,9 +97,9 @@ class Backbone(nn.Module):
         super().__init__()
         self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
         self.frozen, self.frozen_statistics = frozen, frozen_statistics
-        if levels is not None and not levels:
+        if levels is not None and not len(levels):
             raise ValueError("levels is empty; name one or more, or set it to null for the last four")
-        self._out = (-4, -3, -2, -1) if levels is None else tuple(levels)
+        self._out = None if levels == "all" else (-4, -3, -2, -1) if levels is None else tuple(levels)
         self.body = self._create(channels, pretrained=False)
         if levels is None and self._ends_in_pooling:
             self._out = (-5, -4, -3, -2)
@@ -120,6 +121,18 @@ class Backbone(nn.Module):
         if frozen:
             self.requires_grad_(False)
         self.train()  # Lightning trains in the modes that it finds, so what is frozen must say so from the start
+
+    @property
+    def weights_file(self) -> Path | None:
+        """File that weights are read from, which need not be there; `None` where they are timm's, or random."""
+        if self.weights in (None, "timm"):
+            return None
+        path = Path(str(self.weights)).expanduser()
+        if not path.is_dir():
+            return path
+        exact = path / f"{self.name}.safetensors"
+        marked = sorted(path.glob(f"{self.name}.*.safetensors"))  # `<name>.<what weights>.safetensors`, as timm names them
+        return marked[0] if len(marked) == 1 and not exact.exists() else exact
 
     @property
     def staged(self) -> bool:
@@ -183,20 +196,20 @@ class Backbone(nn.Module):
         """
         if self.weights is None:
             return
-        if self.weights != "timm":
-            path = Path(self.weights).expanduser()
+        path = self.weights_file
+        if path is not None:
             if not path.is_file():
                 raise WeightsNotFoundError(
-                    f"there are no weights at {self.weights}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
+                    f"there are no weights at {path}; set `weights` to a .safetensors file of {self.name}, to `timm` to "
                     "download them, or to null to start at random"
                 )
             check_weights(path, self.name, self.body, timm.create_model(self.name, pretrained=False))
         try:
             source = self._create(3, pretrained=True).state_dict()
         except Exception as error:  # timm and its hub client raise many kinds
-            if self.weights != "timm":  # the names fit, the sizes do not
+            if path is not None:  # the names fit, the sizes do not
                 reason = " ".join(str(error).split())[:300]
-                raise CheckpointError(f"{self.weights}: is not a file of {self.name} ({reason}); set `weights` to one") from error
+                raise CheckpointError(f"{path}: is not a file of {self.name} ({reason}); set `weights` to one") from error
             raise WeightsNotFoundError(
                 f"weights of {self.name} could not be loaded from {self.weights!r} ({str(error).splitlines()[0][:160]}); without "
                 "internet, set SDSIQA_WEIGHTS to a .safetensors file of this backbone"
@@ -211,9 +224,10 @@ class Backbone(nn.Module):
 
     def _create(self, channels: int, pretrained: bool) -> nn.Module:
         arguments: dict[str, Any] = {"pad_type": "same"} if self.same_padding else {}
-        if pretrained and self.weights != "timm":
-            arguments["pretrained_cfg_overlay"] = {"file": str(Path(str(self.weights)).expanduser())}
-        arguments["out_indices"] = self._out
+        if pretrained and self.weights_file is not None:
+            arguments["pretrained_cfg_overlay"] = {"file": str(self.weights_file)}
+        if self._out is not None:  # timm gives all levels unless told otherwise
+            arguments["out_indices"] = self._out
         # ViT and Swin are built for one image size unless told otherwise, each in its own words
         sizes: tuple[dict[str, Any], ...] = (
             {"dynamic_img_size": True, "dynamic_img_pad": True},
