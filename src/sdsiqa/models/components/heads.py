@@ -38,6 +38,11 @@ def mean_std(features: Tensor) -> Tensor:
     return torch.cat([mean, (variance + 1e-8).sqrt()], 1)  # the root of zero has no gradient
 
 
+def statistics(features: Tensor) -> Tensor:
+    """Mean, standard deviation and maximum over places, in float32: `(N, C, h, w)` to `(N, 3C)`."""
+    return torch.cat([mean_std(features), features.float().amax((2, 3))], 1)
+
+
 class RegressionHead(nn.Module):
     """Two linear layers to one score, without a final sigmoid: it would narrow the range and make ties.
 

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 _SIZED = ("vectors", "weights")
 """Buffers whose length is found in fitting."""
 
+_LARGEST = 2**24
+"""Numbers that are held at once, at most, where one picture does not need more."""
+
 
 class KernelMap(nn.Module):
     """Maps standardised features to a score: `q = Σᵢ wᵢ k(x, vᵢ) + b`, in float64.
@@ -40,8 +43,9 @@ class KernelMap(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map features `(N, D)` float64 to scores `(N,)` float64."""
         x = (features - self.mean) / self.scale
-        radial = torch.exp(-self.gamma * (x[:, None] - self.vectors).square().sum(2))  # (N, S)
-        return torch.where(self.gamma > 0, radial, x @ self.vectors.T) @ self.weights + self.bias
+        at_once = max(1, _LARGEST // max(1, self.vectors.numel()))  # all differences of a thousand pictures fill no memory
+        radial = [torch.exp(-self.gamma * (part[:, None] - self.vectors).square().sum(2)) for part in torch.split(x, at_once)]
+        return torch.where(self.gamma > 0, torch.cat(radial), x @ self.vectors.T) @ self.weights + self.bias
 
     def set(self, **solution: Any) -> None:
         """Take over a solution.

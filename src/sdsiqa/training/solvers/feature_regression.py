@@ -19,6 +19,7 @@ from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.kernel_map import KernelMap
 from sdsiqa.runs.progress import track
 from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
+from sdsiqa.training.solvers.ridge import PENALTIES, fit_ridge
 
 FOLDS = 5
 """Shares of the training part, by content, that choose settings where the validation part cannot."""
@@ -126,6 +127,29 @@ class SupportVectorRegression(FeatureRegression):
             f"SVR with cost {cost:g} and γ {gamma:g}": partial(fit, cost, gamma)
             for cost, gamma in itertools.product(self.costs, self.gammas)
         }
+
+
+class RidgeRegression(FeatureRegression):
+    """The linear map of standardised features, with a constant, whose squared error and squared norm have the least sum.
+
+    Args:
+        penalties: Candidates for the weight of the norm.
+        folder: Where features are kept between runs; `None` computes them each time.
+    """
+
+    def __init__(self, penalties: Sequence[float] = PENALTIES, folder: Path | None = None) -> None:
+        super().__init__(folder)
+        self.penalties = tuple(penalties)
+
+    def candidates(self) -> dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Solution]]:
+        """One for each penalty; arguments as those of a `FeatureRegression`."""
+
+        def fit(penalty: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> Solution:
+            found = fit_ridge(x, y, penalty)
+            weight = found.weight / found.scale  # of the features as they are given
+            return {"vectors": weight[None], "weights": [1.0], "gamma": 0.0, "bias": found.bias - found.mean @ weight}
+
+        return {f"ridge with penalty {penalty:g}": partial(fit, penalty) for penalty in self.penalties}
 
 
 class LeastSquares(FeatureRegression):

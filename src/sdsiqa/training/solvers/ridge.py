@@ -16,6 +16,9 @@ from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.heads import LinearPath
 from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
 
+PENALTIES = (1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+"""Candidates, for standardised features."""
+
 
 class RidgeStart(ClosedForm):
     """Fits the network's linear head in closed form before the first step.
@@ -32,7 +35,7 @@ class RidgeStart(ClosedForm):
 
     def __init__(
         self,
-        penalties: Sequence[float] = (1, 10, 100, 300, 1000, 3000, 10000),
+        penalties: Sequence[float] = PENALTIES,
         folder: Path | None = None,
         lr_scale: float = 0.05,
     ) -> None:
