@@ -207,6 +207,22 @@ def test_what_decays_and_what_learns_slowly() -> None:
     ]
 
 
+def test_earlier_blocks_learn_more_slowly() -> None:
+    network = build(fusion={"linear_path": True})
+    path = list(network.linear_path.parameters())  # type: ignore[union-attr]
+    groups = parameter_groups(network, 0.5, path, 0.2, layer_decay=0.8)
+    scales = {id(p): group.lr_scale for group in groups for p in group.parameters}
+    assert len(scales) == sum(p.requires_grad for p in network.parameters())
+    for branch in (network.image_branch, network.saliency_branch):
+        body = dict(branch.backbone.body.named_parameters())
+        found = {name.split(".")[0]: scales[id(parameter)] for name, parameter in body.items() if name.startswith("layer")}
+        assert found == pytest.approx({f"layer{k}": 0.5 * 0.8 ** (4 - k) for k in range(1, 5)})
+        assert scales[id(body["conv1.0.weight"])] < found["layer1"]
+    assert {scales[id(p)] for p in path} == {0.2}
+    assert {scales[id(p)] for p in network.fusion.levels.parameters()} == {1.0}
+    assert [group.name for group in groups][:2] == ["pretrained", "pretrained, no decay"]
+
+
 @pytest.mark.parametrize(
     "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="aot_eager")]
 )

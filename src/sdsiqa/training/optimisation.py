@@ -37,7 +37,11 @@ class ParameterGroup:
 
 
 def parameter_groups(
-    network: QualityNetwork, backbone_lr_scale: float, solved: Sequence[nn.Parameter] = (), solved_lr_scale: float = 1.0
+    network: QualityNetwork,
+    backbone_lr_scale: float,
+    solved: Sequence[nn.Parameter] = (),
+    solved_lr_scale: float = 1.0,
+    layer_decay: float = 1.0,
 ) -> list[ParameterGroup]:
     """Group the weights that learn.
 
@@ -49,28 +53,51 @@ def parameter_groups(
         backbone_lr_scale: Factor for its pretrained parts.
         solved: Weights that start from a solution.
         solved_lr_scale: Factor for those.
+        layer_decay: Factor from each block of a pretrained part to the one before it: earlier blocks learn more slowly.
 
     Returns:
-        Groups that are not empty, pretrained ones first.
+        Groups that are not empty, pretrained ones first, deep blocks before shallow ones.
     """
+    steps = _steps_from_the_end(network) if layer_decay != 1 else {}
     pretrained = {id(p) for part in network.pretrained_parts() for p in part.parameters()}
     modulating = (SpatialAttention, GCT, SE, ECA)
     attention = {id(p) for m in network.modules() if isinstance(m, modulating) for p in m.parameters()}
-    groups = [
-        ParameterGroup(f"{name}{'' if decay else ', no decay'}", scale, decay)
-        for name, scale in (("pretrained", backbone_lr_scale), ("new", 1.0))
-        for decay in (True, False)
-    ]
-    groups.append(ParameterGroup("solved", solved_lr_scale, False))
+    groups: dict[tuple[int, int, bool], ParameterGroup] = {}
     taken = {id(p) for p in solved}
     for parameter in network.parameters():
-        if parameter.requires_grad:
-            decays = parameter.dim() > 1 and id(parameter) not in attention
-            if id(parameter) in taken:
-                groups[-1].parameters.append(parameter)
-                continue
-            groups[2 * (id(parameter) not in pretrained) + (not decays)].parameters.append(parameter)
-    return [group for group in groups if group.parameters]
+        if not parameter.requires_grad:
+            continue
+        decays = parameter.dim() > 1 and id(parameter) not in attention
+        back = steps.get(id(parameter), 0)
+        if id(parameter) in taken:
+            place, name, scale, decays = 2, "solved", solved_lr_scale, False
+        elif id(parameter) in pretrained:
+            place, name, scale = 0, f"pretrained{f', {back} blocks back' if back else ''}", backbone_lr_scale * layer_decay**back
+        else:
+            place, name, scale = 1, "new", 1.0
+        title = name if decays or place == 2 else f"{name}, no decay"
+        group = groups.setdefault((place, back, not decays), ParameterGroup(title, scale, decays))
+        group.parameters.append(parameter)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _steps_from_the_end(network: QualityNetwork) -> dict[int, int]:
+    """Say for each weight of a pretrained part how many blocks come after its own, by the weight's identity."""
+    found: dict[int, int] = {}
+    for part in network.pretrained_parts():
+        blocks: dict[str, int] = {}
+        names = {id(parameter): _block(name) for name, parameter in part.named_parameters()}
+        for block in names.values():
+            blocks.setdefault(block, len(blocks))
+        found |= {key: len(blocks) - 1 - blocks[block] for key, block in names.items()}
+    return found
+
+
+def _block(name: str) -> str:
+    """Give the part of a weight's name that names its block: `body.blocks.2.1.bn1.bias` lies in `body.blocks.2.1`."""
+    words = name.split(".")[:4]
+    last = max((place for place, word in enumerate(words) if word.isdigit()), default=min(1, len(words) - 1))
+    return ".".join(words[: last + 1])
 
 
 def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule, warmup: float, steps: int) -> LRScheduler:

@@ -37,6 +37,8 @@ class QualityTask(lightning.LightningModule):
         optimizer: Steps the weights; its learning rate is that of new layers. `None`: AdamW, since arguments of an optimiser that
             is the default would leak into the one that a configuration names.
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
+        layer_decay: Factor in (0, 1] on that rate from each block of such a part to the one before it, so that earlier blocks
+            learn more slowly.
         schedule: Learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
@@ -51,7 +53,8 @@ class QualityTask(lightning.LightningModule):
         compile: Compile the network with `torch.compile`.
 
     Raises:
-        ValueError: `frozen_fraction` is not in [0, 1), or both `ridge_start` and `regression` are set.
+        ValueError: `layer_decay` is not in (0, 1], `frozen_fraction` not in [0, 1), or both `ridge_start` and `regression`
+            are set.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class QualityTask(lightning.LightningModule):
         objective: Objective | None = None,
         optimizer: OptimizerCallable | None = None,
         backbone_lr_scale: float = 0.1,
+        layer_decay: float = 1.0,
         schedule: Schedule = "cosine",
         warmup: float = 0.05,
         init_from: Path | None = None,
@@ -74,7 +78,9 @@ class QualityTask(lightning.LightningModule):
         self.network = network
         self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer: OptimizerCallable = torch.optim.AdamW if optimizer is None else optimizer
-        self.backbone_lr_scale = backbone_lr_scale
+        self.backbone_lr_scale, self.layer_decay = backbone_lr_scale, layer_decay
+        if not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay is {layer_decay!r}; give a factor above 0, up to 1 for equal rates")
         self.schedule, self.warmup = schedule, warmup
         self.closed_form: ClosedForm | None = ridge_start if regression is None else regression
         self.init_from = init_from
@@ -215,7 +221,7 @@ class QualityTask(lightning.LightningModule):
             return []
         solved = [] if self.closed_form is None else self.closed_form.solved(self.network)
         lr_scale = 1.0 if self.closed_form is None else self.closed_form.lr_scale
-        groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale)
+        groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale, self.layer_decay)
         own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
         if own:
             groups.append(ParameterGroup("objective", 1.0, False, own))
