@@ -4,7 +4,7 @@ import pytest
 import torch
 from network_fakes import build, pictures
 
-from sdsiqa.models.components.gates import GateName, LevelFusion
+from sdsiqa.models.components.gates import GCT, GateName, LevelFusion
 from sdsiqa.models.components.heads import LinearPath, Pool, RegressionHead, pool
 
 
@@ -18,8 +18,9 @@ def test_the_head_keeps_full_precision_under_autocast() -> None:
     assert head.output.bias.item() == pytest.approx(0.7)
 
 
-def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
-    network = build(fusion={"linear_path": True}, guidance="centered", saliency_branch={"attention": "none"}).eval()
+@pytest.mark.parametrize("attention", ["none", "centered"])
+def test_the_linear_path_is_the_start_and_takes_a_solution(attention: str) -> None:
+    network = build(fusion={"linear_path": True}, guidance="centered", saliency_branch={"attention": attention}).eval()
     path = network.linear_path
     assert isinstance(path, LinearPath)
     features = network.pooled_features(*pictures())
@@ -31,9 +32,27 @@ def test_the_linear_path_is_the_start_and_takes_a_solution() -> None:
         build().pooled_features(*pictures())
 
 
+def test_guidance_and_gate_act_on_the_linear_path() -> None:
+    network = build(fusion={"linear_path": True, "dropout": 0.0}, guidance="centered").eval()
+    path = network.linear_path
+    assert isinstance(path, LinearPath)
+    path.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+    start = network(*pictures())
+    for level in network.fusion.levels:
+        assert isinstance(level, LevelFusion)
+        assert isinstance(level.gate, GCT)
+        level.gate.gamma.data.fill_(0.5)
+    gated = network(*pictures())
+    assert not torch.allclose(start, gated, rtol=1e-3)
+    assert network.saliency_branch is not None
+    for attention in network.saliency_branch.attention:
+        attention.convolution.weight.data.fill_(0.1)  # type: ignore[union-attr, operator]
+    assert not torch.allclose(gated, network(*pictures()), rtol=1e-3)
+
+
 def test_a_feature_that_never_changes_is_left_out() -> None:
     path = LinearPath([1])
-    path.set(torch.zeros(2), torch.tensor([1.0, float("inf")]), torch.tensor([2.0, 5.0]), 0.5)
+    path.set(torch.zeros(3), torch.tensor([1.0, float("inf"), 1.0]), torch.tensor([2.0, 5.0, 0.0]), 0.5)
     assert path([torch.full((1, 1, 2, 2), 0.25)]).item() == pytest.approx(2 * 0.25 + 0.5)
 
 

@@ -125,7 +125,7 @@ class SDSIQA(QualityNetwork):
         if self.fusion.linear_path is None:
             raise ValueError("there is no linear path; set fusion.linear_path to true")
         levels = self.branches(image, image.new_ones(1, 1, 1, 1) if saliency is None else saliency)
-        return self.fusion.linear_path.features([*levels.image, *levels.saliency])
+        return self.fusion.linear_path.features(self.fusion.gated(levels.image, levels.saliency))
 
     @torch.no_grad()
     def explain(self, image: Tensor, saliency: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -24,8 +24,9 @@ class FusionHead(nn.Module):
         pool: How a fused level becomes a vector.
         head_dim: Width of the regression's hidden layer.
         dropout: Share in [0, 1) of its hidden units dropped in training.
-        linear_path: Whether a linear map of all levels' mean and standard deviation is added to the score; ridge
-            regression can solve for it before training (`model.ridge_start`), and the fused path then starts at zero.
+        linear_path: Whether a linear map of the gated channels' mean, standard deviation and maximum is added to the score;
+            ridge regression can solve for it before training (`model.ridge_start`), and the projected path then starts at
+            zero. Guidance and gate act on it from the first step on.
 
     Raises:
         ValueError: `proj_dim`, `head_dim` or `dropout` is out of range.
@@ -78,7 +79,7 @@ class FusionHead(nn.Module):
         pooled = self.proj_dim * (2 if self.pool in ("avgmax", "meanstd") else 1)
         self.head = RegressionHead(len(joined) * pooled, self.head_dim, self.dropout)
         if self.has_linear_path:
-            self.linear_path = LinearPath([*image, *saliency])
+            self.linear_path = LinearPath(joined)
             nn.init.zeros_(self.head.output.weight)
             nn.init.zeros_(self.head.output.bias)
 
@@ -93,12 +94,15 @@ class FusionHead(nn.Module):
         Returns:
             `(N,)` float32.
         """
-        levels = zip(self.levels, self.joined(image, seen), strict=True)
-        pooled = [pool(fusion(features), saliency, self.pool) for fusion, features in levels]
+        gated = self.gated(image, seen)
+        pooled = [pool(level(features), saliency, self.pool) for level, features in zip(self.levels, gated, strict=True)]
         score: Tensor = self.head(torch.cat(pooled, 1))
-        if self.linear_path is not None:
-            score = score + self.linear_path([*image, *seen])
-        return score
+        return score if self.linear_path is None else score + self.linear_path(gated)
+
+    def gated(self, image: Sequence[Tensor], seen: Sequence[Tensor]) -> list[Tensor]:
+        """Join the branches level by level and weigh the channels, `(N, C, h, w)` each; arguments as in `forward`."""
+        levels = zip(self.levels, self.joined(image, seen), strict=True)
+        return [level.gated(features) for level, features in levels]  # type: ignore[operator]
 
     def joined(self, image: Sequence[Tensor], seen: Sequence[Tensor]) -> list[Tensor]:
         """Join the branches level by level, `(N, C, h, w)` or `(N, 2C, h, w)` each; arguments as in `forward`."""

@@ -109,10 +109,12 @@ class LevelFusion(nn.Module):
         self.projection = nn.Conv2d(channels, width, 1, bias=gate == "glu")
         self.norm = nn.Identity() if gate == "glu" else nn.BatchNorm2d(width)
 
+    def gated(self, features: Tensor) -> Tensor:
+        """Weigh the channels of `(N, C, h, w)`; `glu` does not, since it gates what comes out."""
+        return features if self.gate is None else self.gate(features)
+
     def forward(self, features: Tensor) -> Tensor:
-        """Map `(N, C, h, w)` to `(N, width, h, w)`."""
+        """Map what `gated` gives, `(N, C, h, w)`, to `(N, width, h, w)`."""
         if self.switch is not None:
             return self.projection(features) * torch.sigmoid(self.switch(features))  # type: ignore[no-any-return]
-        if self.gate is not None:
-            features = self.gate(features)
         return torch.relu_(self.norm(self.projection(features)))  # in place: nothing else reads the largest maps there are

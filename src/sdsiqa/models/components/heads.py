@@ -76,7 +76,7 @@ class RegressionHead(nn.Module):
 
 
 class LinearPath(nn.Module):
-    """A linear map of the mean and standard deviation of feature maps, which ridge regression can solve for.
+    """A linear map of mean, standard deviation and maximum of feature maps, which ridge regression can solve for.
 
     Its weights act on standardised features, so that one learning rate suits all of them.
 
@@ -86,7 +86,7 @@ class LinearPath(nn.Module):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        width = 2 * sum(channels)
+        width = 3 * sum(channels)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
         self.mean: Tensor
@@ -96,7 +96,7 @@ class LinearPath(nn.Module):
 
     def features(self, maps: Sequence[Tensor]) -> Tensor:
         """Pool maps `(N, C, h, w)` to `(N, D)` float32."""
-        return torch.cat([mean_std(features) for features in maps], 1)
+        return torch.cat([statistics(features) for features in maps], 1)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         """Map feature maps to scores `(N,)` float32."""
