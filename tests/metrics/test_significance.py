@@ -8,7 +8,16 @@ from scipy import stats
 from sdsiqa import metrics
 from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.bootstrap import PartScores
-from sdsiqa.metrics.significance import corrected_t, holm, meng_rosenthal_rubin, paired_bootstrap, pitman_morgan
+from sdsiqa.metrics.significance import (
+    POWER,
+    Comparison,
+    corrected_t,
+    holm,
+    meng_rosenthal_rubin,
+    paired_bootstrap,
+    pitman_morgan,
+    visible_difference,
+)
 
 Array = NDArray[np.float64]
 
@@ -112,6 +121,26 @@ def test_one_split_has_no_interval_and_no_verdict() -> None:
     assert corrected_t([0.0, 0.0, 0.0]).p == 1
     with pytest.warns(AgreementWarning, match="all 3 splits give 0.5"):
         assert np.isnan(corrected_t([0.5] * 3).p)
+
+
+@pytest.mark.parametrize(("splits", "level"), [(3, 0.05), (10, 0.05), (10, 0.05 / 7)])
+def test_a_visible_difference_is_found_in_four_of_five_experiments(splits: int, level: float) -> None:
+    random, ratio, scatter = np.random.default_rng(splits), 0.2 / 0.7, 0.01
+    # splits share training images: their differences move together, so much that the correction is exact
+    shared, own = scatter * np.sqrt(ratio), scatter
+    reach = np.sqrt(1 / splits + ratio) * scatter * stats.t.ppf(0.975, splits - 1)
+    truth = visible_difference(Comparison(0.0, -reach, reach, 1.0, ""), splits, level)
+    experiments = truth + shared * random.normal(size=(4000, 1)) + own * random.normal(size=(4000, splits))
+    found = np.mean([corrected_t(values, ratio).p < level for values in experiments])
+    assert found == pytest.approx(POWER, abs=0.025)  # four standard errors
+
+
+def test_a_visible_difference_of_images_is_found_in_four_of_five_draws() -> None:
+    random, error = np.random.default_rng(1), 0.004
+    truth = visible_difference(Comparison(0.0, -1.96 * error, 1.96 * error, 1.0, ""), 1)
+    draws = truth + error * random.normal(size=20000)
+    assert np.mean(2 * stats.norm.sf(np.abs(draws) / error) < 0.05) == pytest.approx(POWER, abs=0.015)
+    assert np.isnan(visible_difference(Comparison(0.1, np.nan, np.nan, np.nan, ""), 3))
 
 
 def test_holm_worked_by_hand() -> None:

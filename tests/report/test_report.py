@@ -200,6 +200,8 @@ def test_ablations_are_differences_to_the_full_method(ablated: Path) -> None:
         "saliency_only": "worse",
     }
     row = frame.loc["no_gate"]
+    assert 0 < row["visible"] > (row["high"] - row["low"]) / 2  # half an interval is found in half of the repetitions
+    assert table.lead[0].startswith("What this design can see: a true difference of ")
     assert row["low"] < row["images_low"] < 0 < row["images_high"] < row["high"]  # other training images are more chance
 
 

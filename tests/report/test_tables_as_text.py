@@ -1,6 +1,8 @@
 """Tables as text: what a person wrote into a name never becomes markup."""
 
+import dataclasses
 import io
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -58,6 +60,14 @@ def test_markdown_renders_as_the_table_it_was() -> None:
     assert page.rows == [["method", "SRCC", "95 %"], *table().cells]
     assert page.tags.count("strong") == 1
     assert "b" not in page.tags
+
+
+def test_what_is_to_be_read_first_stands_above_the_numbers() -> None:
+    led = dataclasses.replace(table(), lead=["Read <this> first."])
+    for text in (markdown(led), html_table(led), latex(led)):
+        found = re.search(r"Read (&lt;this>|&lt;this&gt;|\$<\$this\$>\$) first", text)
+        assert found is not None
+        assert found.start() < text.index("method")
 
 
 def test_html_renders_as_the_table_it_was() -> None:

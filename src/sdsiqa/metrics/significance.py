@@ -23,6 +23,9 @@ NAN = float("nan")
 TEST_PER_TRAIN = 0.2 / 0.7
 """Test images per training image of the protocol's splits, where a run does not say."""
 
+POWER = 0.8
+"""Share of repetitions in which a difference is to be found for a design to see it."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -155,6 +158,29 @@ def corrected_t(values: ArrayLike, test_per_train: float = TEST_PER_TRAIN, noise
     error = float(np.sqrt((1 / k + test_per_train) * x.var(ddof=1)))
     reach = error * float(_quantile_t(0.975, k - 1))
     return Comparison(mean, mean - reach, mean + reach, _two_sided_t(mean / error, k - 1), name)
+
+
+def visible_difference(found: Comparison, splits: int, level: float = 0.05, power: float = POWER) -> float:
+    """Say how large a true difference must be for a test like this one to find it.
+
+    Args:
+        found: A comparison with a 95 % interval, which says how far such differences scatter.
+        splits: How many splits it is of; 1: of images, by the paired bootstrap.
+        level: Probability below which a difference is called one; with Holm's correction that of the least probable.
+        power: Share of repetitions that find it.
+
+    Returns:
+        The difference, without a sign; NaN where there is no interval.
+    """
+    from scipy.special import nctdtrinc, ndtri  # a light tool's `--help` does without scipy
+
+    reach = (found.high - found.low) / 2
+    if not reach > 0:
+        return NAN
+    if splits == 1:
+        return float(reach / ndtri(0.975) * (ndtri(1 - level / 2) + ndtri(power)))
+    freedom = splits - 1
+    return reach / _quantile_t(0.975, freedom) * float(nctdtrinc(freedom, 1 - power, _quantile_t(1 - level / 2, freedom)))
 
 
 def holm(p: ArrayLike) -> Array:

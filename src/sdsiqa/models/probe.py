@@ -32,7 +32,7 @@ class Probe(Method):
     whole = True
     title = "Probe"
     status = "published facts"
-    paper = "none: a control of ours, the usual linear or kernel probe of frozen features"
+    paper = "None; a control, the usual regression on frozen features"
 
     def __init__(
         self,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.metrics.significance import holm
+from sdsiqa.metrics.significance import POWER, holm, visible_difference
 from sdsiqa.report.result import Result, by_label
 from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
+from sdsiqa.report.table import number
 
 
 def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Evidence) -> dict[str, tuple[Difference, float]]:
@@ -26,6 +27,38 @@ def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Ev
     }
     adjusted = holm([difference.verdict.p for difference in found.values()])
     return {label: (difference, float(p)) for (label, difference), p in zip(found.items(), adjusted, strict=True)}
+
+
+def visible(against: Mapping[str, tuple[Difference, float]]) -> dict[str, float]:
+    """Say how large a true difference must be for this design to find it in four of five repetitions.
+
+    Args:
+        against: What `verdicts` found.
+
+    Returns:
+        That difference of SRCC for each method, at the level of Holm's first step; NaN where nothing can be said.
+    """
+    count = max(1, sum(p == p for _, p in against.values()))
+    return {
+        label: visible_difference(found.verdict, 1 if found.verdict is found.images else len(found.splits), SIGNIFICANT / count)
+        for label, (found, _) in against.items()
+    }
+
+
+def power_note(against: Mapping[str, tuple[Difference, float]]) -> list[str]:
+    """Say before the results which differences the design can see; nothing where no interval says how they scatter.
+
+    Args:
+        against: What `verdicts` found.
+    """
+    known = [value for value in visible(against).values() if value == value]
+    if not known:
+        return []
+    ends = number(min(known)) if len(known) == 1 else f"{number(min(known))} to {number(max(known))}"
+    return [
+        f"What this design can see: a true difference of {ends} SRCC is found in {POWER:.0%} of repetitions, by how far the "
+        "differences scatter here; a smaller one may be there and not be found."
+    ]
 
 
 def mark(difference: float, p: float) -> str:

@@ -61,6 +61,7 @@ class Table:
         frame: The numbers, in full precision, a row per line of the CSV file.
         texts: How many columns from the left are text, aligned left.
         last_texts: How many from the right.
+        lead: Sentences above it, to be read before the numbers.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Table:
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     texts: int = 1
     last_texts: int = 0
+    lead: Sequence[str] = ()
 
     def is_text(self, column: int) -> bool:
         """Say whether a column is text.
@@ -105,7 +107,8 @@ def markdown(table: Table, heading: str = "### {}") -> str:
     ]
     notes = [f"- {plain(note)}" for note in table.notes]
     head = line([plain(name) for name in table.head])
-    return "\n".join([heading.format(plain(table.title)), "", head, line(rules), *rows, *(["", *notes] if notes else [])])
+    lead = [piece for sentence in table.lead for piece in (plain(sentence), "")]
+    return "\n".join([heading.format(plain(table.title)), "", *lead, head, line(rules), *rows, *(["", *notes] if notes else [])])
 
 
 def latex(table: Table) -> str:
@@ -135,7 +138,7 @@ def _latex_piece(table: Table, rows: range, place: int, pieces: int) -> str:
         [
             r"\begin{table}[htbp]",
             r"\centering",
-            rf"\caption{{{_escape(table.title)}{part}}}",
+            rf"\caption{{{_escape('. '.join([table.title + part, *table.lead]).rstrip('.'))}}}",
             rf"\label{{tab:{table.name}{f'-{place + 1}' if place else ''}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{columns}}}",
@@ -168,9 +171,10 @@ def html_table(table: Table) -> str:
 
     items = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
     notes = f'<ul class="notes">{items}</ul>' if items else ""
+    lead = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in table.lead)
     body = "".join(row(cells, "td", number) for number, cells in enumerate(table.cells))
     return (
-        f'<section class="made" id="{html.escape(table.name)}"><h3>{html.escape(table.title)}</h3><div class="wide"><table>'
+        f'<section class="made" id="{html.escape(table.name)}"><h3>{html.escape(table.title)}</h3>{lead}<div class="wide"><table>'
         f"<thead>{row(table.head, 'th')}</thead><tbody>{body}</tbody></table></div>"
         f"{notes}</section>"
     )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.report.comparisons import verdicts
+from sdsiqa.report.comparisons import power_note, verdicts, visible
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
@@ -34,6 +34,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     marks, rows, cells = Marks(), [], []
     base = next(label for label, some in labels.items() if some[0].ablation == FULL)
     against = verdicts(labels, base, evidence)
+    seen = visible(against)
     everywhere = {result.split for some in labels.values() for result in some}
     for label, some in labels.items():
         srcc, plcc = evidence.spread(some, "srcc"), evidence.spread(some, "plcc")
@@ -50,7 +51,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
             ]
         )
         found = {"method": method, "ablation": some[0].ablation, "runs": len(some), "srcc": srcc.mean, "plcc": plcc.mean}
-        rows.append({**found, **_numbers(difference, p, linear)})
+        rows.append({**found, **_numbers(difference, p, linear), "visible": seen.get(label, float("nan"))})
     tests = sorted({difference.verdict.test for difference, _ in against.values()})
     notes = [
         *marks.notes,
@@ -67,7 +68,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     first = next(iter(labels.values()))[0]
     name = f"ablation-{stem(group)}-{method}"
     heading = f"Ablations of {base}: {title(first.benchmark)}, {group}"
-    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2)
+    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2, lead=power_note(against))
 
 
 def verdict_of(difference: Difference, p: float) -> str:
