@@ -1,14 +1,17 @@
 """What Weights & Biases gets, read back from an offline run; and that nothing needs it."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 from offline_runs import FLAT, records, rows
 
 from runs import fit, words
 from sdsiqa.cli import main
+from sdsiqa.errors import SettingError
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.tracking import session
 from sdsiqa.tracking.artifacts import log_results
@@ -122,6 +125,69 @@ def test_a_run_of_a_sweep_has_the_name_that_its_agent_waits_for(tmp_path: Path, 
     assert logger is not None
     session.close()
     assert logger.experiment.id == "abc123"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"tags": ["", "  ", "a", "a", "t" * 65]}, {"run_tags": ("a", "t" * 55 + "-" + sha256(b"t" * 65).hexdigest()[:8])}),
+        ({"group": "g" * 200}, {"run_group": "g" * 119 + "-" + sha256(b"g" * 200).hexdigest()[:8]}),
+        ({"group": ""}, {"run_group": None}),
+        ({"group": "a/b: c", "job_type": "j" * 99, "tags": ["two\nlines"]}, {"run_group": "a/b: c", "run_tags": ("two lines",)}),
+    ],
+)
+def test_names_that_wandb_does_not_take_are_made_to_fit(
+    given: dict[str, Any], kept: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", " OFFLINE ")
+    folder = tmp_path / ("long" * 40 + "-0a1b2c3d")
+    logger = session.open_logger(session.WandbSettings(), RunSettings(**given), folder)
+    assert logger is not None
+    settings = logger.experiment.settings
+    session.close()
+    assert {name: getattr(settings, name) for name in kept} == kept
+    assert len(settings.run_id) <= 64
+    assert len(settings.run_name) <= 128
+    assert session._identity("a" * 90, folder.name) != session._identity("b" + "a" * 89, folder.name)
+
+
+@pytest.mark.parametrize("name", ["", " ", "team/iqa", "a:b", "x" * 129, "a\nb"])
+def test_a_project_that_wandb_does_not_take_is_refused_before_the_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SettingError, match=r"wandb\.project is .*; expected 1 to 128 letters without / "):
+        session.WandbSettings(project=name)
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    if name == "team/iqa":
+        assert main(["fit", *words(tmp_path, "livec", "--wandb.project", name)]) == 2
+        assert capsys.readouterr().err.splitlines()[-1].startswith("sdsiqa fit: wandb.project is 'team/iqa'; expected ")
+        assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"), [("ONLINE", "online"), ("Offline", "offline"), ("dryrun", "offline"), ("run", "online"), ("onlin", None)]
+)
+def test_wandb_mode_is_read_in_any_spelling(word: str, mode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", word)
+    if mode is None:
+        with pytest.raises(SettingError, match="WANDB_MODE is 'onlin'; expected online, offline or disabled"):
+            session.WandbSettings()
+    else:
+        session.WandbSettings()
+        assert session._mode("auto") == mode
+
+
+def test_wandb_that_does_not_start_at_all_ends_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb.teardown()  # the variables are read once
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "soon")
+    with caplog.at_level("INFO"):
+        assert session.open_logger(session.WandbSettings(), RunSettings(), tmp_path) is None
+    wandb.teardown()
+    assert "the run goes on without it, its folder has everything" in caplog.text
 
 
 def test_without_wandb_the_run_folder_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ Everything that goes there lies in the run's folder as well; nothing needs a ser
 import dataclasses
 import functools
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.folder import RunSettings
+from sdsiqa.tracking import names
 from sdsiqa.tracking.log_rows import LogRows
 from sdsiqa.tracking.logger import RunLogger, first_line
 from sdsiqa.tracking.offline import rows_on_disk
@@ -31,11 +31,18 @@ class WandbSettings:
         project: Project of the runs.
         checkpoints: Whether the weights that validation chose go up too, as an artifact.
         mode: `auto` is online with a login and offline without; `WANDB_MODE` wins over all.
+
+    Raises:
+        SettingError: W&B takes no project of this name, or there is no such mode.
     """
 
     project: str = "sdsiqa"
     checkpoints: bool = True
     mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+
+    def __post_init__(self) -> None:
+        names.check_project(self.project)
+        names.mode(os.environ.get("WANDB_MODE") or self.mode, "WANDB_MODE")
 
 
 def open_logger(
@@ -51,7 +58,7 @@ def open_logger(
             no other training.
 
     Returns:
-        A logger that owns the run, or none if W&B is disabled.
+        A logger that owns the run, or none if W&B is disabled, or does not start at all.
     """
     mode = _mode(settings.mode)
     if mode == "disabled":
@@ -59,23 +66,28 @@ def open_logger(
     options: dict[str, Any] = {
         "project": settings.project,
         "id": _identity(run.group, folder.name),
-        "name": folder.name,
+        "name": names.fitting("name", folder.name),
         "dir": folder,
-        "group": run.group,
-        "job_type": run.job_type,
-        "tags": run.tags,
+        "group": names.fitting("group", run.group or "") or None,
+        "job_type": names.fitting("job type", run.job_type) or None,
+        "tags": names.tags(run.tags),
         "config": None if config is None else {**config, **_flat(config)},
         "resume": "allow",
-        "settings": _settings(),
     }
+    if options["tags"] != run.tags or options["group"] != run.group:
+        rank_zero_info(f"W&B takes tags of 1 to 64 letters and groups up to 128: {options['tags']}, group {options['group']}")
     known = rows_on_disk(folder / "wandb") if mode == "offline" else 0
     try:
-        experiment = wandb.init(mode=mode, **options)
-    except wandb.errors.Error as error:
+        experiment = wandb.init(mode=mode, settings=_settings(), **options)
+    except Exception as error:  # of a dozen kinds: the server's, its service's, those of settings in the environment
         rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline, `sdsiqa sync` uploads it later")
         wandb.teardown()  # the service has given the id to the run that failed
         mode, known = "offline", rows_on_disk(folder / "wandb")
-        experiment = wandb.init(mode=mode, **options)
+        try:
+            experiment = wandb.init(mode=mode, settings=_settings(), **options)
+        except Exception as again:
+            rank_zero_info(f"W&B does not start ({first_line(again)}); the run goes on without it, its folder has everything")
+            return None
     # WandbLogger does this only for runs it starts itself
     experiment.define_metric("trainer/global_step")
     experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
@@ -172,8 +184,7 @@ def _identity(group: str | None, name: str) -> str:
     """Name a run on the server; an agent of a sweep has named it already, and waits for that name."""
     if os.environ.get("WANDB_SWEEP_ID") and os.environ.get("WANDB_RUN_ID"):
         return os.environ["WANDB_RUN_ID"]
-    whole = f"{group}-{name}" if group else name
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", whole)[-64:]  # W&B refuses other characters, and longer ones
+    return names.identity(f"{group}-{name}" if group else name)
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,13 +209,14 @@ def _backbone(arguments: Mapping[str, Any]) -> str | None:
 
 
 def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:
-    mode = os.environ.get("WANDB_MODE") or wanted
+    given = os.environ.get("WANDB_MODE")
+    mode = names.mode(given or wanted, "WANDB_MODE" if given else "wandb.mode")
+    if given:
+        os.environ["WANDB_MODE"] = "" if mode == "auto" else mode  # W&B itself takes no other spelling
     if mode == "auto":
         try:
             return "online" if wandb.login(prompt=False) else "offline"  # False: there is no login, and no prompt
-        except wandb.errors.Error as error:
+        except Exception as error:
             rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline")
             return "offline"
-    if mode in ("online", "offline", "disabled"):
-        return mode  # type: ignore[return-value]
-    return "offline"
+    return mode  # type: ignore[return-value]
