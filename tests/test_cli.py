@@ -155,7 +155,7 @@ def test_unknown_keys_are_refused_with_the_nearest_name(
     [
         (["--trainer.max_epochs", "ten"], "trainer.max_epochs is 'ten'; expected a whole number or null"),
         (["--data.crop", "3.5"], "data.crop is '3.5'; expected a whole number"),
-        (["--data.view", "hole"], "data.view is 'hole'; expected one of whole, grid"),
+        (["--data.view", "hole"], "data.view is 'hole'; expected one of whole, grid or null"),
         (["--data.split", "five"], "data.split is 'five'; expected a whole number or official"),
         (["--data.grid", "[1]"], "data.grid is '[1]'; expected tuple with 2 elements"),
         (

@@ -7,20 +7,31 @@ import re
 from pathlib import Path
 from typing import Any
 
+import lightning
 import pytest
 import torch
 import yaml
 from baseline_fakes import METHODS, build, given
+from fakes import write_fake
 from torch import nn
 
 import sdsiqa
 from runs import CONFIGS
+from sdsiqa.benchmarks import CSIQ
+from sdsiqa.data.datamodule import QualityDataModule
+from sdsiqa.inference.recipe import Recipe
+from sdsiqa.inference.scorer import Scorer
 from sdsiqa.losses import L1
 from sdsiqa.metrics.agreement import srcc
+from sdsiqa.models.aigqa import Restoration
 from sdsiqa.models.base import Method
+from sdsiqa.models.biecon import BIECONLocal
+from sdsiqa.models.diqa import DIQAErrorMap
 from sdsiqa.models.objective import Objective
 from sdsiqa.report.reproduced import MADE
 from sdsiqa.report.result import RECONSTRUCTIONS
+from sdsiqa.saliency import Uniform
+from sdsiqa.training.task import QualityTask
 
 MODELS = {
     file: yaml.safe_load(file.read_text())
@@ -187,3 +198,37 @@ def test_tables_call_reconstructions_so() -> None:
 def test_files_stay_short() -> None:
     folder = Path(sdsiqa.__file__).parent
     assert {file.name for file in folder.rglob("*.py") if len(file.read_text().splitlines()) > 400} == set()
+
+
+WHOLE = {"BIECON", "BLIINDS2", "CNNIQA", "DBCNN", "DIQA", "PSNR", "SGDNet", "SSIM", "TwoStreamIQA"}
+"""Methods whose papers define the score on the whole image."""
+
+
+def test_the_view_belongs_to_the_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A benchmark's file says nothing of it, and no setting cuts an image for a method of whole ones."""
+    assert {kind.__name__ for kind in METHODS if kind.whole} == WHOLE
+    files = sorted((CONFIGS / "data").glob("*.yaml"))
+    assert files
+    assert [file.name for file in files if "view" in yaml.safe_load(file.read_text())] == []
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    benchmark = CSIQ(write_fake("csiq", tmp_path / "csiq"))
+    pixels = benchmark.load(benchmark.table()["image"].iloc[0])
+    trainer = lightning.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    for network in [*map(build, METHODS), BIECONLocal(), DIQAErrorMap(), Restoration(width=4)]:
+        trainer.strategy.connect(QualityTask(network))
+        for view in ("grid", "whole", None):
+            data = QualityDataModule(benchmark, Uniform(), crop=32, view=view, grid=(2, 3), num_workers=0)  # type: ignore[arg-type]
+            data.trainer = trainer
+            data.setup("test")
+            expected = 1 if network.whole or view == "whole" else 6
+            for loader in (data.val_dataloader(), data.test_dataloader()):
+                assert next(iter(loader))["image"].shape[:2] == (1, expected), (type(network).__name__, view)
+            if "reference" not in network.inputs:
+                recipe = Recipe({}, {}, view, (2, 3), 32, None, "CSIQ", (0.0, 1.0), False)  # type: ignore[arg-type]
+                assert len(Scorer(network, Uniform(), recipe).inputs(pixels, pixels[..., 0])[0]) == expected
+
+
+@pytest.mark.parametrize("kind", [kind for kind in METHODS if kind.whole])
+def test_differs_says_what_whole_images_are_cut_for(kind: type[Method]) -> None:
+    if learns(build(kind)):
+        assert any("crops" in line and "training" in line.lower() for line in kind.differs)

@@ -37,8 +37,8 @@ class QualityDataModule(lightning.LightningDataModule):
         test_on: `test` part, or `all` images of a benchmark that the network has never seen.
         crop: Side of a crop in pixels.
         patches_per_image: Training crops cut from one decoded image.
-        view: What is evaluated: the `whole` image, or a fixed `grid` of crops whose scores are averaged; networks that are
-            defined on whole images see those.
+        view: What is evaluated: the `whole` image, or a fixed `grid` of crops whose scores are averaged; `None` leaves it to the
+            network: those that are defined on whole images (`QualityNetwork.whole`) see these always, others the grid.
         grid: Rows and columns of that grid.
         batch_size: Images per optimiser step, all devices together.
         num_workers: Loader processes per device.
@@ -59,7 +59,7 @@ class QualityDataModule(lightning.LightningDataModule):
         test_on: Literal["test", "all"] = "test",
         crop: int = 224,
         patches_per_image: int = 8,
-        view: Literal["whole", "grid"] = "whole",
+        view: Literal["whole", "grid"] | None = None,
         grid: tuple[int, int] = (5, 5),
         batch_size: int = 8,
         num_workers: int = 2,

@@ -26,7 +26,7 @@ class Recipe:
     Args:
         network: Class path and arguments of the network.
         saliency: Class path and arguments of the saliency provider.
-        view: Whether the whole image is scored or a grid of crops.
+        view: Whether the whole image is scored or a grid of crops; `None`: as the network is defined.
         grid: Rows and columns of that grid.
         crop: Side of its crops in pixels.
         short_side: Length that the short side of every image is brought to first; `None` keeps their size.
@@ -38,7 +38,7 @@ class Recipe:
 
     network: dict[str, Any]
     saliency: dict[str, Any]
-    view: Literal["whole", "grid"]
+    view: Literal["whole", "grid"] | None
     grid: tuple[int, int]
     crop: int
     short_side: int | None

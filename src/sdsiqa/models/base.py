@@ -39,7 +39,8 @@ class QualityNetwork(nn.Module, ABC):
     """Fields of a sample, in the order of `forward`."""
 
     whole: ClassVar[bool] = False
-    """Whether it is defined on whole images only; it then gets no crops, whatever `data.view` is."""
+    """Whether it is defined on whole images: these are what it scores, whatever `data.view` is. Others score a fixed grid of
+    crops, and average, unless `data.view` is `whole`. Either kind may train on crops."""
 
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""

@@ -62,6 +62,8 @@ class PatchFeatures(nn.Module):
 class BIECONLocal(QualityNetwork):
     """First stage of BIECON: the structural similarity of each patch, without its reference. Its score is their mean."""
 
+    whole = True
+
     def __init__(self) -> None:
         super().__init__()
         self.patches = PatchFeatures()
@@ -129,6 +131,7 @@ class BIECON(Method):
         dropout: Share of hidden units dropped in training.
     """
 
+    whole = True
     title = "BIECON"
     status = "published facts"
     paper = "Kim and Lee, Fully deep blind image quality predictor, JSTSP 2017"

@@ -37,6 +37,7 @@ class CNNIQA(Method):
         constant: Added to the local standard deviation, on the scale of 0 to 255.
     """
 
+    whole = True
     title = "CNNIQA"
     status = "published facts"
     paper = "Kang, Ye, Li and Doermann, Convolutional neural networks for no-reference image quality assessment, CVPR 2014"

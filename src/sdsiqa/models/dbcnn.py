@@ -126,6 +126,8 @@ class DBCNN(Method):
     Differs from the paper:
         - The first stage learns from the distortions and levels of a benchmark's training part, from Demo, or from a folder
           of photographs with the paper's nine types, not from Waterloo Exploration and PASCAL VOC.
+        - Training sees crops of 224 pixels, unless `data.crop` says otherwise; the paper 432 on LIVE, 448 on LIVEC, and whole
+          images of CSIQ and TID2013. Scores are of whole images, as in the paper.
         - Over- and underexposure have five levels, not two.
         - One AdamW with a tenth of the rate for both backbones, for labels in [0, 1]; the paper steps `w` by SGD, then all by
           Adam.
@@ -140,6 +142,7 @@ class DBCNN(Method):
         frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
+    whole = True
     title = "DB-CNN"
     status = "published facts"
     paper = (
@@ -149,6 +152,8 @@ class DBCNN(Method):
     differs = (
         "The first stage learns from the distortions and levels of a benchmark's training part, from Demo, or from a folder of "
         "photographs with the paper's nine types, not from Waterloo Exploration and PASCAL VOC.",
+        "Training sees crops of 224 pixels, unless `data.crop` says otherwise; the paper 432 on LIVE, 448 on LIVEC, and whole "
+        "images of CSIQ and TID2013. Scores are of whole images, as in the paper.",
         "Over- and underexposure have five levels, not two.",
         "One AdamW with a tenth of the rate for both backbones, for labels in [0, 1]; the paper steps the last layer by "
         "SGD, then all by Adam.",

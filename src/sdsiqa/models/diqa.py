@@ -36,6 +36,8 @@ class MapFeatures(nn.Sequential):
 class DIQAErrorMap(QualityNetwork):
     """First stage of DIQA: a map of the error at a quarter of the size. Its score is minus the mean of the map."""
 
+    whole = True
+
     def __init__(self) -> None:
         super().__init__()
         self.features = MapFeatures()
@@ -103,7 +105,8 @@ class DIQA(Method):
     Official code: none by the authors is known; the tutorial ocampor/image-quality (Apache-2.0) was not used.
 
     Differs from the paper:
-        - Crops make up batches; the schedule is not known.
+        - Training sees crops, which make up batches, the paper whole images; scores are of whole images.
+        - The schedule is not known.
         - α is 0.2, the paper's is believed to be 1.
         - The two hand-crafted inputs, which are not known for certain, are off by default; `handcrafted` adds our reading.
         - The blur has 15 taps, not 16, which have no middle; details are divided by 16 before the first convolution.
@@ -114,11 +117,13 @@ class DIQA(Method):
         steepness: α of that reliability.
     """
 
+    whole = True
     title = "DIQA"
     status = "published facts"
     paper = "Kim, Nguyen and Lee, Deep CNN-based blind image quality predictor, TNNLS 2019"
     differs = (
-        "Crops make up batches; the schedule is not known.",
+        "Training sees crops, which make up batches, the paper whole images; scores are of whole images.",
+        "The schedule is not known.",
         "α is 0.2, the paper's is believed to be 1.",
         "The two hand-crafted inputs, which are not known for certain, are off by default; `handcrafted` adds our reading.",
         "The blur has 15 taps, not 16, which have no middle; details are divided by 16 before the first convolution.",

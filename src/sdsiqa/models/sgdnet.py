@@ -43,7 +43,8 @@ class SGDNet(Method):
 
     Differs from the paper:
         - The side task's target is the map of the configured saliency source; the paper's is DINet's.
-        - Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped.
+        - Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped. Scores are of
+          whole images, in their own size unless `size` gives the paper's.
         - Colours are normalised as the backbone's weights expect, not by Caffe's mean.
         - The learning rate follows a cosine over a fixed number of epochs, chosen on the validation part; the official code
           lets the test part decide all three.
@@ -63,6 +64,7 @@ class SGDNet(Method):
         frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
+    whole = True
     title = "SGDNet"
     status = "published facts"
     paper = (
@@ -71,7 +73,8 @@ class SGDNet(Method):
     )
     differs = (
         "The side task's target is the map of the configured saliency source; the paper's is DINet's.",
-        "Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped.",
+        "Training sees square crops, flipped half of the time; the paper whole images of one size, not flipped. Scores are of "
+        "whole images, in their own size unless `size` gives the paper's.",
         "Colours are normalised as the backbone's weights expect, not by Caffe's mean.",
         "The learning rate follows a cosine over a fixed number of epochs, chosen on the validation part; the official code "
         "lets the test part decide all three.",

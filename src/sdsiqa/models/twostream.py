@@ -69,6 +69,7 @@ class TwoStreamIQA(Method):
         - The region-based layer is a max-pool over a patch's last 2×2 places; 216 = 9 × 24 channels suggest 3×3 regions.
         - ReLU and dropout between the last three layers are ours; their place in the paper is not known.
         - The gradient is that of the luma, one channel.
+        - Training sees the patches of crops, not of whole images; scores are of whole images.
         - The learning rate follows a cosine, and the validation part chooses among all epochs, not those after the hundredth.
 
     Args:
@@ -78,6 +79,7 @@ class TwoStreamIQA(Method):
         dropout: Share of their units dropped in training.
     """
 
+    whole = True
     title = "TwoStreamIQA"
     status = "published facts"
     paper = "Yan, Gong and Zhang, Two-stream convolutional networks for blind image quality assessment, TIP 28(5), 2019"
@@ -85,6 +87,7 @@ class TwoStreamIQA(Method):
         "The region-based layer is a max-pool over a patch's last 2×2 places; 216 = 9 × 24 channels suggest 3×3 regions.",
         "ReLU and dropout between the last three layers are ours; their place in the paper is not known.",
         "The gradient is that of the luma, one channel.",
+        "Training sees the patches of crops, not of whole images; scores are of whole images.",
         "The learning rate follows a cosine, and the validation part chooses among all epochs, not those after the hundredth.",
     )
 
