@@ -9,6 +9,7 @@ from fakes import FAKES, write_fake
 from real_labels import ANNOTATIONS, REAL, needs_real_labels, real_benchmark
 
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.digests import digests
 from sdsiqa.benchmarks.published_splits import read_published_split
 from sdsiqa.benchmarks.splits import PARTS, Split, check_bytes, check_split, counts, make_split
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, SplitLeakError
@@ -137,7 +138,7 @@ def test_every_drawn_benchmark_splits(name: str, tmp_path: Path) -> None:
     table = benchmark.table()
     for number in range(10):
         split = make_split(name, table, number)
-        check_bytes(split, table, benchmark.root)
+        check_bytes(split, table, digests(benchmark.root, table["image"]))
         assert sum(len(split.rows(part)) for part in PARTS) == len(table)
 
 
@@ -148,7 +149,7 @@ def test_the_same_file_on_two_sides_is_a_leak(tmp_path: Path) -> None:
     there, here = table["image"].iloc[split.train[0]], table["image"].iloc[split.test[0]]
     (benchmark.root / here).write_bytes((benchmark.root / there).read_bytes())
     with pytest.raises(SplitLeakError, match=f"'{there}' in train and '{here}' in test are the same file"):
-        check_bytes(split, table, benchmark.root)
+        check_bytes(split, table, digests(benchmark.root, table["image"]))
 
 
 def test_a_split_is_told_in_names_and_counts() -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
@@ -12,11 +11,13 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.errors import BenchmarkMismatchError, SplitLeakError
-from sdsiqa.files import read_file
 
 PARTS = ("train", "val", "test")
 NUMBERED = 10
 """Number of numbered splits of a benchmark: 0 to 9."""
+
+Pairs = tuple[tuple[str, str], ...]
+"""Contents that show the same picture, as `Benchmark.twins` lists them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def counts(units: int) -> tuple[int, int, int]:
     return units - test - val, val, test
 
 
-def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["official"]) -> Split:
+def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["official"], twins: Pairs | None = None) -> Split:
     """Make a numbered split, or take the authors'.
 
     A numbered one orders the contents by the SHA-256 of `benchmark/number/content` and cuts the test part first, so it
@@ -114,6 +115,7 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
         benchmark: The benchmark's name.
         table: Its table.
         split: 0 to 9, or `official`.
+        twins: Pairs of contents that stay together; `None`: those of the benchmark of that name.
 
     Raises:
         BenchmarkMismatchError: There is no such split.
@@ -125,8 +127,11 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
         raise BenchmarkMismatchError(f"split is {split!r}; expected 'official' or a number from 0 to {NUMBERED - 1}")
     contents = _contents(table)
     free = sorted(set(contents[~table["training_only"]]) - set(contents[table["training_only"]]))
-    twins = BENCHMARKS[benchmark].twins if benchmark in BENCHMARKS else ()
-    leader = {second.lower(): first.lower() for first, second in twins}  # so that twins are neighbours in the order
+    if twins is None:
+        twins = BENCHMARKS[benchmark].twins if benchmark in BENCHMARKS else ()
+    leader = dict[str, str]()  # so that twins are neighbours in the order
+    for first, second in twins:
+        leader[second.lower()] = leader.get(first.lower(), first.lower())
 
     def place(content: str) -> tuple[bytes, str]:
         return hashlib.sha256(f"{benchmark}/{split}/{leader.get(content, content)}".encode()).digest(), content
@@ -167,27 +172,40 @@ def check_split(split: Split, table: pd.DataFrame) -> None:
             raise SplitLeakError(f"{who}: content {chosen[bound].iloc[0]!r} may only train and is in {part}")
 
 
-def check_bytes(split: Split, table: pd.DataFrame, root: Path) -> None:
+def check_bytes(split: Split, table: pd.DataFrame, digests: Mapping[str, str], twins: Pairs = ()) -> list[str]:
     """Refuse a split with the same file, under whatever names, in two parts.
 
     Args:
         split: The split.
         table: Its benchmark's table.
-        root: The benchmark's folder.
+        digests: Content hash of each image, by its path (`sdsiqa.benchmarks.digests`).
+        twins: Contents that the release itself has twice. A numbered split keeps them together; one that its authors or
+            others have published may not, and stays what it is.
+
+    Returns:
+        A sentence for each such pair that the split separates.
 
     Raises:
         SplitLeakError: Names both files and both parts.
     """
-    seen: dict[str, tuple[str, str]] = {}
+    known = {frozenset((first.lower(), second.lower())) for first, second in twins}
+    contents, separated = _contents(table), dict[str, None]()
+    seen: dict[str, tuple[str, str, str]] = {}
     for part in PARTS:
-        for image in table["image"].iloc[list(split.rows(part))]:
-            digest = hashlib.sha256(read_file(root / image)).hexdigest()
-            other, there = seen.setdefault(digest, (image, part))
-            if there != part:
+        rows = list(split.rows(part))
+        for image, content in zip(table["image"].iloc[rows], contents.iloc[rows], strict=True):
+            other, whose, there = seen.setdefault(digests[image], (image, content, part))
+            if there == part:
+                continue
+            if frozenset((content, whose)) not in known:
                 raise SplitLeakError(
                     f"split {split.name!r} of {split.benchmark}: {other!r} in {there} and {image!r} in {part} are the "
-                    "same file; unpack the benchmark again, or leave one of them out"
+                    "same file; unpack the benchmark again, or, if its release has the picture twice, name the pair in `twins` "
+                    "of its class, which keeps it on one side"
                 )
+            separated[f"split {split.name!r} of {split.benchmark} has one picture twice, as published: {other!r} in {there}, "
+                      f"{image!r} in {part}"] = None  # fmt: skip
+    return list(separated)
 
 
 def _contents(table: pd.DataFrame) -> "pd.Series[str]":

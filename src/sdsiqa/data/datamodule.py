@@ -115,7 +115,7 @@ class QualityDataModule(lightning.LightningDataModule):
         """
         table = self.benchmark.table()
         if self.split_folder is None:
-            return make_split(self.benchmark.name, table, self.split_number)
+            return make_split(self.benchmark.name, table, self.split_number, self.benchmark.twins)
         if not isinstance(self.split_number, int):
             raise SdsiqaError(f"data.split is {self.split_number!r}; published splits in {self.split_folder} have numbers")
         return read_published_split(self.split_folder, self.split_number, self.benchmark.name, table)
