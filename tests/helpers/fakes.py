@@ -131,17 +131,17 @@ def fake_livec(root: Path) -> None:
         savemat(base / "Data" / f"{key}.mat", {key: value})
 
 
-def _authentic(folder: Path, names: list[str]) -> NDArray[np.float64]:
-    """Write one picture per name; return scores that fall with its blur, in [0, 1]."""
+def _authentic(folder: Path, names: list[str], first: int) -> NDArray[np.float64]:
+    """Write one picture per name, of which no other benchmark has one; return scores that fall with its blur, in [0, 1]."""
     for number, name in enumerate(names):
-        write_image(folder / name, distorted(scene(number), number % 6))
+        write_image(folder / name, distorted(scene(first + number), number % 6))
     return np.array([0.9 - 0.15 * (number % 6) + 0.002 * number for number in range(len(names))])
 
 
 def fake_koniq10k(root: Path) -> None:
     """The authors' file with the official sets, MOS up to 100."""
     names = [f"{10004473376 + 77 * number}.jpg" for number in range(AUTHENTIC)]
-    quality = _authentic(root / "1024x768", names)
+    quality = _authentic(root / "1024x768", names, 100)
     sets = ["test" if number % 5 == 0 else "validation" if number % 5 == 1 else "training" for number in range(AUTHENTIC)]
     labels = pd.DataFrame({"image_name": names, "c_total": 105, "MOS": 100 * quality, "SD": 0.5, "set": sets})
     labels.to_csv(root / "koniq10k_distributions_sets.csv", index=False)
@@ -150,7 +150,7 @@ def fake_koniq10k(root: Path) -> None:
 def fake_spaq(root: Path) -> None:
     """The released workbook, with a column that is not read."""
     names = [f"{number:05d}.jpg" for number in range(1, AUTHENTIC + 1)]
-    quality = _authentic(root / "TestImage", names)
+    quality = _authentic(root / "TestImage", names, 200)
     (root / "Annotations").mkdir()
     labels = pd.DataFrame({"Image name": names, "MOS": 100 * quality, "Brightness": 50})
     labels.to_excel(root / "Annotations" / "MOS and Image attribute scores.xlsx", index=False)
@@ -162,7 +162,7 @@ def fake_flive(root: Path) -> None:
     names = [
         f"{'blur_dataset/motion' if number % 4 == 0 else 'voc_emotic_ava/AVA__'}{number:04d}.jpg" for number in range(AUTHENTIC)
     ]
-    quality = _authentic(base, names)
+    quality = _authentic(base, names, 300)
     labels = pd.DataFrame({"name": names, "mos": 100 * quality})
     labels.to_csv(base / "labels_image.csv", index=False, lineterminator="\r\n")
     test, rest = names[::5], [name for number, name in enumerate(names) if number % 5]
@@ -174,7 +174,7 @@ def fake_flive(root: Path) -> None:
 def fake_bid(root: Path) -> None:
     """Numbers with a gap, upper-case suffix, grades in a workbook."""
     numbers = [number for number in range(1, AUTHENTIC + 2) if number != 2]
-    quality = _authentic(root / "ImageDatabase", [f"DatabaseImage{number:04d}.JPG" for number in numbers])
+    quality = _authentic(root / "ImageDatabase", [f"DatabaseImage{number:04d}.JPG" for number in numbers], 400)
     labels = pd.DataFrame({"Image Number": numbers, "Average Subjective Grade": 5 * quality, "Number of Grades": 13})
     labels.to_excel(root / "DatabaseGrades.xlsx", index=False)
 

@@ -69,7 +69,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
     assert folder.name.startswith("livec-3-0-")  # ${data.split} follows the command line
     files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert files == {
-        *("config.yaml", "run.json", "split.json", "metrics.json", "metrics.csv", "manifest.json"),
+        *("config.yaml", "run.json", "split.json", "metrics.json", "metrics.csv", "tests.json", "manifest.json"),
         *(".run.lock", ".manifest.lock"),
         *("checkpoints/best.ckpt", "checkpoints/last.ckpt", "scores/livec-test.csv"),
         *(f"figures/{name}-livec-test.{kind}" for name in ("scatter", "panel") for kind in ("png", "pdf")),

@@ -82,19 +82,24 @@ def _data(data: Mapping[str, Any] | None) -> dict[str, Any]:
     """Keep what decides of a data section."""
     kept = {name: value for name, value in dict(data or {}).items() if name not in _UNDECISIVE_DATA}
     # a benchmark's labels are hashed, wherever it lies; stored maps are not, so their folder counts
-    kept["benchmark"] = _without(kept.get("benchmark"), "root")
+    kept["benchmark"] = without(kept.get("benchmark"), "root")
     return kept
 
 
 def _model(model: Mapping[str, Any] | None) -> Any:
     """Keep what decides of a model section."""
-    kept = _without(model, "folder")  # of features that ridge_start could compute again
+    kept = without(model, "folder")  # of features that ridge_start could compute again
     # which run a run starts from decides (`first_stage`), where that one lies does not
     return {name: value for name, value in kept.items() if name != "init_from"} if isinstance(kept, Mapping) else kept
 
 
-def _without(value: Any, name: str) -> Any:
-    """Drop an argument wherever it stands in a nested configuration."""
+def without(value: Any, name: str) -> Any:
+    """Drop an argument wherever it stands in a nested configuration.
+
+    Args:
+        value: Plain values.
+        name: The argument.
+    """
     if not isinstance(value, Mapping):
         return value
-    return {key: _without(item, name) for key, item in value.items() if key != name}
+    return {key: without(item, name) for key, item in value.items() if key != name}

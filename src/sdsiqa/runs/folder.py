@@ -69,6 +69,7 @@ class RunFolder:
     split.json                which images trained, chose and tested
     checkpoints/              best.ckpt last.ckpt
     metrics.csv metrics.json  learning curve · final metrics in full precision, by benchmark and part
+    tests.json                settings and weights behind each score table
     scores/<benchmark>-<part>.csv
     figures/*.png  wandb/
     manifest.json             checksums of all these, for `sdsiqa verify`

@@ -22,6 +22,7 @@ WATCHED = (
     "run.json",
     "split.json",
     "metrics.*",
+    "tests.json",
     "checkpoints/*.ckpt",
     "scores/*.csv",
     "figures/*.*",
@@ -99,6 +100,15 @@ class Manifest:
         part.replace(path)
         with self.changing() as files:
             files[name] = entry
+
+    def is_as_written(self, path: Path) -> bool:
+        """Say whether a file is one that was entered, unchanged.
+
+        Args:
+            path: The file, in the folder.
+        """
+        entry = self.read().get(path.relative_to(self.folder).as_posix())
+        return entry is not None and path.is_file() and _sha256(path) in (entry["sha256"], *entry.get("replaces", []))
 
     def problems(self) -> list[str]:
         """Compare the files with their checksums.

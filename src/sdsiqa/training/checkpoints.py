@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.manifest import Manifest
+from sdsiqa.runs.trainings import KEY, Training, to_json
 from sdsiqa.training.scores import data_of
 
 
@@ -91,16 +93,17 @@ class RecipeKeeper(Callback):
 
     Args:
         recipe: Those values.
+        trainings: What the weights will have seen.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe.to_json()
+    def __init__(self, recipe: Recipe, trainings: Sequence[Training] = ()) -> None:
+        self.recipe, self.trainings = recipe.to_json(), to_json(trainings)
 
     def on_save_checkpoint(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the recipe."""
-        checkpoint["sdsiqa"] = self.recipe
+        """Add the recipe, and what the weights have seen."""
+        checkpoint["sdsiqa"], checkpoint[KEY] = self.recipe, self.trainings
 
 
 class WholeCheckpoints(TorchCheckpointIO):

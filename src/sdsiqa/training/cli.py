@@ -1,5 +1,6 @@
 """The verbs that need Lightning: fit, validate, test, predict."""
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +20,12 @@ from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
 from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.environment import surroundings
-from sdsiqa.runs.fingerprint import fingerprint, short_paths
+from sdsiqa.runs.fingerprint import fingerprint, short_paths, without
 from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
+from sdsiqa.runs.trainings import Training
 from sdsiqa.tracking import artifacts, session
 from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.session import WandbSettings
@@ -34,6 +36,7 @@ from sdsiqa.training.explain_errors import explained, settings_checked
 from sdsiqa.training.first_stage import check_first_stage
 from sdsiqa.training.history import Cost, History, Summary
 from sdsiqa.training.parser import StrictParser
+from sdsiqa.training.protocol import check_whole, refuse_seen_by, trainings_of_fit
 from sdsiqa.training.resume import Restart, StepSeeds
 from sdsiqa.training.score_writers import score_writers
 from sdsiqa.training.scores import EpochScores
@@ -103,6 +106,7 @@ class QualityCLI(LightningCLI):
         self.folder = RunFolder(path)
         config.trainer.default_root_dir = str(path)
         check_devices(config.trainer)
+        check_whole(self.plain, str(self.subcommand))
         if self.subcommand == "fit":
             self._prepare_fit(config)
         else:
@@ -123,15 +127,15 @@ class QualityCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """Build the trainer with the callbacks that make a run complete, and with its loggers."""
-        self._refuse_leak()
+        trainings = self._refuse_leak()
         config = self._get(self.config_init, "trainer")
         settings = self.plain["run"]
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
         folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
         own = [
-            EpochScores(folder, score_writers(method)),
-            *(SameStatistics(), StepSeeds(), step_sync, Cost(folder), History(folder, step_sync), RecipeKeeper(recipe)),
-            *(BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
+            EpochScores(folder, score_writers(method), self._evaluation(recipe)),
+            *(SameStatistics(), StepSeeds(), step_sync, Cost(folder), History(folder, step_sync)),
+            *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
         if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0
@@ -231,11 +235,24 @@ class QualityCLI(LightningCLI):
     def _hash(self) -> str:
         return fingerprint(self.plain, None if self.first is None else self.first.identity)
 
-    def _refuse_leak(self) -> None:
-        """Refuse a first stage that may have trained on what this run tests, before anything is written."""
+    def _refuse_leak(self) -> list[Training]:
+        """Refuse to score what the weights have seen, before anything is written; give what those of a `fit` will have seen."""
+        data, checkpoint = self.datamodule, self._get(self.config_init, "ckpt_path")
         if self.first is not None:
-            version = self.datamodule.benchmark.data_version()
-            self.first.refuse_leak(self.plain["data"], version, self.datamodule.make_split().sha256)
+            self.first.refuse_leak(self.plain["data"], data.benchmark.data_version(), data.make_split().sha256)
+        if self.subcommand != "fit":
+            refuse_seen_by(Path(checkpoint), data, str(self.subcommand), self.folder)
+            return []
+        sources = [file for file in (checkpoint, None if self.first is None else self.first.file) if file is not None]
+        learns = self.model.learns or self.model.closed_form is not None
+        return trainings_of_fit(data, self.folder, self._hash(), learns, [Path(file) for file in sources])
+
+    def _evaluation(self, recipe: Recipe) -> dict[str, Any]:
+        """Give what decides the scores of a test besides the weights."""
+        data = self.datamodule
+        split = {"split_hash": data.make_split().sha256} if data.test_on == "test" or self.subcommand == "validate" else {}
+        facts = {"data_version": data.benchmark.data_version(), "precision": self.plain["trainer"]["precision"], **split}
+        return {**dataclasses.asdict(recipe), "network": without(recipe.network, "weights"), **facts}
 
     def _prepare_fit(self, config: Namespace) -> None:
         if _is_first():
@@ -269,6 +286,11 @@ class QualityCLI(LightningCLI):
             raise CheckpointError(
                 f"{self.folder.path} has no checkpoint, and untrained weights are not tested; train first with `sdsiqa fit`, "
                 "or name a checkpoint with --ckpt_path"
+            )
+        if self.subcommand != "validate" and self.folder.record and not self.folder.finished:
+            raise RunMismatchError(
+                f"the run {self.folder.path} is not finished, and its test part is read once, at its end; finish it with "
+                f"`sdsiqa fit -c {self.folder.path / 'config.yaml'}`"
             )
 
 

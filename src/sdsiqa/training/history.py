@@ -7,6 +7,7 @@ import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
 from sdsiqa.models.base import QualityNetwork
@@ -48,8 +49,8 @@ class History(Callback):
         self.rows = list(state_dict["rows"])
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add the start."""
-        if trainer.global_step == 0 and not trainer.sanity_checking:
+        """Add the start; `validate` counts its steps from 0 and adds nothing."""
+        if trainer.state.fn == TrainerFn.FITTING and trainer.global_step == 0 and not trainer.sanity_checking:
             values = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val/")}
             self.rows = [{"epoch": float(START), "step": 0.0, **values}]
             self._write()

@@ -53,8 +53,10 @@ def log_agreement(part: ScoredPart) -> None:
     part.module.log_dict(shown, sync_dist=True, logger=part.is_fitting)
     if trainer.is_global_zero and not part.is_fitting:
         why = {"why": "; ".join(str(warning.message) for warning in heard)} if heard else {}
-        part.folder.add_metrics(part.key, {"n": len(scores.index), **values, "of": "quality in [0, 1]", **why})
-        names = (f"{part.key}/", f"{part.stage}/")  # by benchmark, and as dashboards compare runs
+        differs = {} if part.entry is None or part.is_first else {"differs": "; ".join(part.entry.differs)}
+        part.folder.add_metrics(part.key, {"n": len(scores.index), **values, "of": "quality in [0, 1]", **why, **differs})
+        # by benchmark, and as dashboards compare runs
+        names = (f"{part.key}/", *([f"{part.stage}/"] if part.is_first else []))
         session.log_summary(trainer.loggers, {f"{start}{name}": v for start in names for name, v in values.items()})
 
 

@@ -1,7 +1,8 @@
 """The scores of a whole part, one per image on any number of devices: gathered once, and handed to all who write them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
 
@@ -11,12 +12,14 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torchmetrics import Metric
 
 from sdsiqa import metrics
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import BenchmarkMismatchError
+from sdsiqa.runs.entries import Entries, Entry
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.scores import Scores, score_table
 
@@ -88,6 +91,7 @@ class ScoredPart:
         folder: The run's.
         stage: What the trainer did.
         scores: One row per image.
+        entry: Where the run keeps them; `None` in training, and on other ranks than the first.
     """
 
     trainer: lightning.Trainer
@@ -95,6 +99,7 @@ class ScoredPart:
     folder: RunFolder
     stage: Literal["val", "test", "predict"]
     scores: Scores
+    entry: Entry | None = None
 
     @property
     def data(self) -> QualityDataModule:
@@ -113,8 +118,30 @@ class ScoredPart:
 
     @property
     def key(self) -> str:
-        """Benchmark and part, as files are named."""
-        return f"{self.data.benchmark.name}-{self.part}"
+        """Benchmark and part, as files are named; with a mark where it is not the first test of that part."""
+        return f"{self.data.benchmark.name}-{self.part}" if self.entry is None else self.entry.name
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first test of its part, or the same one again."""
+        return self.entry is None or not self.entry.differs
+
+    def entered(self, settings: Mapping[str, Any]) -> "ScoredPart":
+        """Give the part with its place in the run; scores of the same test before stand.
+
+        Args:
+            settings: What decides the scores besides the weights.
+        """
+        weights = hash_weights(self.module.network.state_dict())  # type: ignore[union-attr]
+        entry = Entries(self.folder).enter(self.key, {**settings, "weights": weights})
+        if entry.differs:
+            rank_zero_info(f"the first test of {self.key} stands; this one is {entry.name} ({'; '.join(entry.differs)})")
+        before = entry.score
+        if before is None or len(before) != len(self.scores) or np.array_equal(before, self.scores.score, equal_nan=True):
+            return replace(self, entry=entry)
+        gap = np.nanmax(np.abs(before - self.scores.score), initial=0.0)
+        rank_zero_info(f"scores of the same test before differ by up to {gap:.1e}; they stand")
+        return replace(self, entry=entry, scores=replace(self.scores, score=before))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -122,19 +149,32 @@ class ScoredPart:
         return score_table(self.data.benchmark.table(), self.scores.index, self.scores.score)
 
     def check(self) -> None:
-        """Refuse a part with images missing, which a limit on batches alone may cause.
+        """Refuse a part with images missing, which a limit on its own batches in training alone may cause.
 
         Raises:
             BenchmarkMismatchError: Says how many are missing.
         """
         rows = self.data.rows("val" if self.part == "val" else "test")
-        limits = (self.trainer.limit_val_batches, self.trainer.limit_test_batches, self.trainer.limit_predict_batches)
-        is_whole = not self.trainer.fast_dev_run and all(limit == 1.0 for limit in limits)  # type: ignore[attr-defined]
-        if len(self.scores) != len(rows) and is_whole:
+        is_limited = self.is_fitting and self.trainer.limit_val_batches != 1.0
+        if len(self.scores) != len(rows) and not is_limited:
             raise BenchmarkMismatchError(
                 f"{len(self.scores)} images were scored and the {self.part} part has {len(rows)}; this is a fault of sdsiqa, "
                 "or of a sampler that leaves images out"
             )
+
+
+def hash_weights(state: Mapping[str, Tensor]) -> str:
+    """Hash weights, whatever file they came from; 16 hexadecimal digits.
+
+    Args:
+        state: Tensors by name.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 class EpochScores(Callback):
@@ -143,10 +183,11 @@ class EpochScores(Callback):
     Args:
         folder: The run's.
         writers: What uses the scores of a part; each is called on every rank, in this order.
+        settings: What decides the scores of a test besides the weights, as plain values.
     """
 
-    def __init__(self, folder: RunFolder, writers: Sequence[Callable[[ScoredPart], None]]) -> None:
-        self.folder, self.writers = folder, writers
+    def __init__(self, folder: RunFolder, writers: Sequence[Callable[[ScoredPart], None]], settings: Mapping[str, Any]) -> None:
+        self.folder, self.writers, self.settings = folder, writers, settings
         self.agreement = Agreement()
 
     def _start(self, module: lightning.LightningModule) -> None:
@@ -163,7 +204,12 @@ class EpochScores(Callback):
             return
         with self.agreement.sync_context():  # on every rank, before any rank writes
             part = ScoredPart(trainer, module, self.folder, stage, self.agreement.scores())
+        if trainer.fast_dev_run and not part.is_fitting:  # type: ignore[attr-defined]
+            rank_zero_info(f"trainer.fast_dev_run: {len(part.scores)} images were scored, and nothing is written")
+            return
         part.check()
+        if trainer.is_global_zero and not part.is_fitting:
+            part = part.entered(self.settings)
         for write in self.writers:
             write(part)
 
