@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "zero": fit(tmp, "--run.name", "zero", epochs=0),
         "one": fit(tmp, "--run.name", "one", "--data.split", "1", epochs=0),
-        "seed": fit(tmp, "--run.name", "seed", "--seed_everything", "7", epochs=0),
+        "seed": fit(tmp, "--run.name", "seed", "--seed_everything", "7", epochs=1),
         "both": fit(tmp, "--run.name", "both", "--data.fit_on", "train+val", epochs=0),
     }
 
