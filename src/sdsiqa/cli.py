@@ -79,6 +79,7 @@ def _run(words: list[str]) -> int:
         print(f"sdsiqa: there is no verb {name!r}{_nearest(name)}\n\n{overview()}", file=sys.stderr)
         return 2
     import_module("sdsiqa.runs.class_paths").include_current_folder()
+    import_module("sdsiqa.runs.variables").forget_empty()
     process = import_module("sdsiqa.runs.process")
     process.check_launcher()
     process.share_cores()

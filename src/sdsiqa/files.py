@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON that every reader understands. Nothing here imports the rest of sdsiqa."""
+"""Paths as people write them, files written whole or not at all, and JSON. Nothing here imports the rest of sdsiqa."""
 
 import datetime
 import errno
@@ -9,6 +9,28 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def user_path(path: str | Path) -> Path:
+    """Give the place that a person means: `~` is the home folder, and `..` leads up, also out of a folder that is not there yet.
+
+    Args:
+        path: As written.
+
+    Returns:
+        A path without either; relative to the working folder where it was and lies below it.
+
+    Raises:
+        ValueError: `~NAME`, and there is no such user.
+    """
+    try:
+        place = Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: the home folder of {Path(path).parts[0]} is not known; write the path in full") from error
+    if ".." not in place.parts:
+        return place
+    whole, here = place.resolve(), Path.cwd().resolve()
+    return whole.relative_to(here) if not place.is_absolute() and whole.is_relative_to(here) else whole
 
 
 @contextmanager
@@ -25,6 +47,10 @@ def part_beside(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
     try:
         yield part
+    except OSError as error:
+        if error.filename is None:  # a full disk is told of no file
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

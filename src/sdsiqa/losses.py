@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_flag
+from sdsiqa.runs.ranges import check_numbers, check_positive
 
 _ATTRIBUTES = {"compares": Attribute(is_flag, "true or false", "True")}
 
@@ -64,6 +65,7 @@ class SmoothL1(QualityLoss):
 
     def __init__(self, beta: float = 0.1) -> None:
         super().__init__()
+        check_positive(beta=beta)
         self.beta = beta
 
     def forward(self, score: Tensor, quality: Tensor) -> Tensor:
@@ -118,6 +120,7 @@ class _Pairs(QualityLoss):
 
     def __init__(self, least: float) -> None:
         super().__init__()
+        check_numbers(0, 1, least=least)
         self.least = least
 
     @abstractmethod
@@ -143,6 +146,7 @@ class RankHinge(_Pairs):
 
     def __init__(self, margin: float = 0.05, least: float = 0.02) -> None:
         super().__init__(least)
+        check_numbers(0, margin=margin)
         self.margin = margin
 
     def of_pairs(self, difference: Tensor) -> Tensor:
@@ -160,6 +164,7 @@ class RankNet(_Pairs):
 
     def __init__(self, temperature: float = 0.1, least: float = 0.02) -> None:
         super().__init__(least)
+        check_positive(temperature=temperature)
         self.temperature = temperature
 
     def of_pairs(self, difference: Tensor) -> Tensor:
@@ -177,6 +182,7 @@ class Fidelity(_Pairs):
 
     def __init__(self, scale: float = 10.0, least: float = 0.0) -> None:
         super().__init__(least)
+        check_positive(scale=scale)
         self.scale = scale
 
     def of_pairs(self, difference: Tensor) -> Tensor:
@@ -202,6 +208,8 @@ class Weighted(QualityLoss):
         super().__init__()
         if len(losses) != len(weights):
             raise ValueError(f"there are {len(losses)} losses and {len(weights)} weights; give one weight for each loss")
+        for place, weight in enumerate(weights):
+            check_numbers(0, **{f"weights[{place}]": weight})
         self.losses, self.weights = nn.ModuleList(losses), tuple(weights)
 
     def forward(self, score: Tensor, quality: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ def test_bodies_of_patches_cannot_be_entered() -> None:
         ({"saliency_branch": {"levels": [-1]}}, "the image branch has 4 levels and the saliency branch 1"),
         ({"fusion": {"dropout": 1.0}}, "fusion.dropout is 1.0"),
         ({"fusion": {"proj_dim": 0}}, "fusion.proj_dim is 0"),
-        ({"saliency_branch": {"attention_kernel": 4}}, "must be odd"),
+        ({"saliency_branch": {"attention_kernel": 4}}, "expected an odd number"),
     ],
     ids=str,
 )

@@ -153,7 +153,7 @@ def test_empty_and_missing_roots_are_named(tmp_path: Path) -> None:
         ("uniform --provider.rho 1", "there is no 'provider.rho'"),
         ("random --provider.seed x", "provider.seed is 'x'; expected a whole number"),
         ("onnx", "provider: the following arguments are required: path"),
-        ("centreprior --provider.rho -1", "--provider: got rho=-1.0; give a standard deviation above 0"),
+        ("centreprior --provider.rho -1", "--provider: rho is -1.0; expected a number above 0"),
         ("sdsiqa.saliency.Nope", "there is no 'Nope' in sdsiqa.saliency"),
         ("nowhere.yaml", "nowhere.yaml does not exist; give a data file"),
         ("sdsp --provder.preset vsi", "there is no '--provder.preset'"),

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from sdsiqa.benchmarks.labels import COLUMNS, check_rows, read_mat, reading
 from sdsiqa.benchmarks.tree import Located, Tree, complaints, find_root, locate
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
+from sdsiqa.files import user_path
 from sdsiqa.images import read_image
 from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_count, is_flag, is_name, is_range, is_text, is_texts
+from sdsiqa.runs.ranges import check_counts
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +91,8 @@ class Benchmark(ABC):
             check_attributes(cls, _ATTRIBUTES)
 
     def __init__(self, root: Path, short_side: int | None = None) -> None:
-        if short_side is not None and short_side < 1:
-            raise ValueError(f"short_side is {short_side!r}; expected a number of pixels ≥ 1, or null for the full size")
-        self.given = Path(root).expanduser()
+        check_counts(short_side=short_side)
+        self.given = user_path(root)
         self.short_side = short_side
 
     @classmethod

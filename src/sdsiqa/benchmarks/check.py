@@ -25,7 +25,7 @@ from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, ImageError, SdsiqaError
 from sdsiqa.files import read_file
 from sdsiqa.images import decode_image
-from sdsiqa.runs.arguments import Arguments, at_least
+from sdsiqa.runs.arguments import Arguments, any_path, at_least
 from sdsiqa.runs.progress import track
 
 SECONDS = 0.03
@@ -276,7 +276,7 @@ def main(args: Sequence[str] | None = None) -> int:
         help=f"{', '.join(BENCHMARKS)}; the path of a class, such as mypics.MyPics; or a data file",
     )
     parser.add_argument(
-        "--root", type=Path, metavar="FOLDER", help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
+        "--root", type=any_path, metavar="FOLDER", help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
     )
     parser.add_jobs("processes that decode", min(8, os.cpu_count() or 1))
     parser.add_argument(

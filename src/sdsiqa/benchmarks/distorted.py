@@ -18,10 +18,11 @@ from sdsiqa.benchmarks.distortions.live_types import distort
 from sdsiqa.benchmarks.distortions.sets import SETS
 from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
-from sdsiqa.files import write_bytes
+from sdsiqa.files import user_path, write_bytes
 from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
+from sdsiqa.runs.ranges import check_counts
 
 VERSION = 2
 """Increased when images or labels change: what an older version made is then made again."""
@@ -62,7 +63,8 @@ class Distorted(Benchmark):
         short_side: int | None = None,
     ) -> None:
         super().__init__(root, short_side)
-        self.photographs, self.distortions, self.longest = Path(photographs).expanduser(), distortions, longest
+        check_counts(longest=longest)
+        self.photographs, self.distortions, self.longest = user_path(photographs), distortions, longest
 
     @cached_property
     def root(self) -> Path:

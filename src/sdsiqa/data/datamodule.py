@@ -19,7 +19,9 @@ from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset,
 from sdsiqa.data.loader import EpochLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import BenchmarkMismatchError, SdsiqaError
+from sdsiqa.files import user_path
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.runs.ranges import check_counts
 from sdsiqa.saliency.base import SaliencyProvider
 from sdsiqa.saliency.cache import CachedMaps
 
@@ -46,6 +48,7 @@ class QualityDataModule(lightning.LightningDataModule):
         maps: Folder that keeps saliency maps by image content; `None` computes them again when an image is decoded.
 
     Raises:
+        ValueError: A number is out of its range.
         SdsiqaError: The saliency source is too slow for every epoch, and neither `maps` nor `cache` is set.
     """
 
@@ -67,7 +70,15 @@ class QualityDataModule(lightning.LightningDataModule):
         maps: Path | None = None,
     ) -> None:
         super().__init__()
-        self.benchmark, self.saliency, self.maps = benchmark, saliency, maps
+        check_counts(crop=crop, patches_per_image=patches_per_image, batch_size=batch_size)
+        check_counts(0, num_workers=num_workers)
+        if min(grid) < 1:
+            raise ValueError(f"grid is {list(grid)}; expected rows and columns, 1 or more of each")
+        if split != "official":
+            check_counts(0, split=split)
+        self.benchmark, self.saliency = benchmark, saliency
+        split_folder, cache, maps = (None if path is None else user_path(path) for path in (split_folder, cache, maps))
+        self.maps = maps
         self.split_number, self.split_folder, self.fit_on, self.test_on = split, split_folder, fit_on, test_on
         self.crop, self.patches_per_image, self.view, self.grid = crop, patches_per_image, view, grid
         self.batch_size, self.num_workers, self.cache_folder = batch_size, num_workers, cache

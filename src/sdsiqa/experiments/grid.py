@@ -20,7 +20,7 @@ from sdsiqa.experiments.definition import Experiment
 from sdsiqa.experiments.plan import plan
 from sdsiqa.experiments.progress import Board
 from sdsiqa.experiments.runner import run_cell
-from sdsiqa.runs.arguments import Arguments, at_least, folder
+from sdsiqa.runs.arguments import Arguments, any_path, at_least, folder
 from sdsiqa.runs.lock import CELL, RunLock
 from sdsiqa.runs.signals import STATUS, heeded, note, received
 
@@ -194,7 +194,7 @@ def _parser() -> Arguments:
         "before the cells that start from them. Finished cells are skipped, interrupted ones resume, and a report is written at "
         "the end.",
     )
-    parser.add_argument("experiment", type=Path, metavar="EXPERIMENT", help="experiment file, as in experiments/")
+    parser.add_argument("experiment", type=any_path, metavar="EXPERIMENT", help="experiment file, as in experiments/")
     parser.add_argument("--dry-run", action="store_true", help="list the cells, their state and their commands; run nothing")
     parser.add_jobs("cells at a time (default: one per GPU, or one)", None)
     parser.add_argument("--only", metavar="PATTERN", help="only cells with this in their name; * and ? stand for anything")
@@ -217,7 +217,7 @@ def _parser() -> Arguments:
 
 
 def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
-    chosen = [tuple(Path(name) for name in names.split(",")) for names in given]
+    chosen = [tuple(any_path(name) for name in names.split(",")) for names in given]
     for file in (file for files in chosen for file in files):
         if not file.is_file():
             raise ExperimentError(f"--benchmark {file} does not exist; name a data file, such as configs/data/livec.yaml")

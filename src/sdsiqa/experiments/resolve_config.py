@@ -25,8 +25,8 @@ from sdsiqa.runs.class_paths import include_current_folder
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import fingerprint
 from sdsiqa.runs.first_stage import FirstStage, benchmark_name
-from sdsiqa.training.cli import QualityCLI, first_stage
-from sdsiqa.training.first_stage import check_first_stage
+from sdsiqa.training.cli import QualityCLI
+from sdsiqa.training.first_stage import check_first_stage, first_stage
 from sdsiqa.training.task import QualityTask
 
 

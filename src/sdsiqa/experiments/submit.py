@@ -13,7 +13,7 @@ from sdsiqa.experiments.definition import Experiment, read_yaml
 from sdsiqa.experiments.plan import folder_of_run, plan
 from sdsiqa.experiments.slurm import LEAD, Job
 from sdsiqa.files import write_bytes
-from sdsiqa.runs.arguments import Arguments, at_least
+from sdsiqa.runs.arguments import Arguments, any_path, at_least
 
 
 def main(args: list[str] | None = None) -> int:
@@ -146,7 +146,7 @@ def _parser() -> Arguments:
         epilog="What follows -- goes to `sdsiqa fit`: sdsiqa submit configs/base.yaml -- --data configs/data/livec.yaml",
     )
     parser.add_argument(
-        "config", type=Path, metavar="CONFIG", help="run file such as configs/base.yaml, or experiment as in experiments"
+        "config", type=any_path, metavar="CONFIG", help="run file such as configs/base.yaml, or experiment as in experiments"
     )
     parser.add_argument("--nodes", type=at_least(1), default=1, metavar="N", help="machines of a run (default: 1)")
     parser.add_argument("--gpus", type=at_least(0), default=1, metavar="G", help="GPUs on each; 0 for CPUs (default: 1)")

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from sdsiqa.errors import CheckpointError, ImageError
 from sdsiqa.images import SUFFIXES
-from sdsiqa.runs.arguments import Arguments, folder
+from sdsiqa.runs.arguments import Arguments, any_path, folder
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.runs.progress import track
 
@@ -96,7 +96,7 @@ def _parser() -> Arguments:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched recursively) or pattern")
     parser.add_argument(
         "--checkpoint",
-        type=Path,
+        type=any_path,
         metavar="FILE",
         help="file that `sdsiqa fit` wrote; default: the newest best.ckpt in --runs",
     )

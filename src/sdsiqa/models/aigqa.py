@@ -14,6 +14,7 @@ from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import ssim_map
 from sdsiqa.models.components.unet import UNet
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_counts, check_numbers, check_shares
 
 DEPTH = 5
 """Levels of the generator."""
@@ -47,6 +48,7 @@ class Restoration(QualityNetwork):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
+        check_counts(width=width)
         self.generator = Generator(width)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -117,6 +119,8 @@ class RestorationLoss(Objective):
         discriminator: int = 64,
     ) -> None:
         super().__init__()
+        check_numbers(0, structure=structure, semantics=semantics, adversarial=adversarial)
+        check_counts(discriminator=discriminator)
         self.structure, self.semantics, self.adversarial = structure, semantics, adversarial
         self.body = None if weights is None or semantics == 0 else Backbone(backbone, weights, [level], frozen=True)
         self.discriminator = PatchDiscriminator(discriminator) if adversarial else None
@@ -198,6 +202,8 @@ class AIGQA(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
+        check_counts(width=width, head_dim=head_dim)
+        check_shares(dropout=dropout)
         self.generator = Generator(width).requires_grad_(False)
         self.streams = nn.ModuleList(
             Backbone(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics) for _ in range(3)

@@ -12,6 +12,7 @@ from sdsiqa.models.components.initial import for_relu
 from sdsiqa.models.components.preprocessing import cut_patches, luma, normalise_locally
 from sdsiqa.models.components.similarity_maps import ssim_map
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_shares
 
 PATCH = 32
 """Side of a patch in pixels."""
@@ -36,6 +37,9 @@ class PatchFeatures(nn.Module):
             *(nn.Conv2d(1, 64, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
             *(nn.Conv2d(64, 64, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten()),
         )
+        check_shares(dropout=dropout)
+        if min(width) < 1:
+            raise ValueError(f"width is {list(width)}; expected four numbers of units, 1 or more each")
         layers: list[nn.Module] = []
         for place, (before, after) in enumerate(zip((64 * (PATCH // 4) ** 2, *width[:3]), width, strict=True)):
             layers += [nn.Linear(before, after), nn.ReLU(inplace=True), *([nn.Dropout(dropout)] if place < 3 else [])]

@@ -6,6 +6,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import box, cut_patches, luma, normalise_locally
+from sdsiqa.runs.ranges import check_counts, check_positive, check_shares
 
 
 class CNNIQA(Method):
@@ -58,6 +59,9 @@ class CNNIQA(Method):
         constant: float = 10.0,
     ) -> None:
         super().__init__()
+        check_counts(patch=patch, filters=filters, width=width, window=window)
+        check_positive(constant=constant)
+        check_shares(dropout=dropout)
         self.patch, self.window, self.constant = patch, window, constant
         self.filters = nn.Conv2d(1, filters, 7)
         self.hidden = nn.Linear(2 * filters, width)

@@ -10,6 +10,7 @@ from sdsiqa.errors import BenchmarkMismatchError
 from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_counts
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours in [0, 1]: what the authors' code normalises by, for both networks."""
@@ -55,6 +56,7 @@ class DistortionClassifier(QualityNetwork):
 
     def __init__(self, types: int = 25, levels: int = 5) -> None:
         super().__init__()
+        check_counts(types=types, levels=levels)
         self.types, self.levels = types, levels
         self.scnn = SCNN()
         self.head = nn.Sequential(

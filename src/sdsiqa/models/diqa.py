@@ -12,6 +12,7 @@ from sdsiqa.models.components.initial import for_relu
 from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import gaussian, smooth
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_positive
 
 SCALE = 16.0
 """Divisor of details in grey levels before the first convolution, which makes them about 1."""
@@ -75,6 +76,7 @@ class ReliableError(Objective):
 
     def __init__(self, power: float = 0.2, steepness: float = 0.2) -> None:
         super().__init__()
+        check_positive(power=power, steepness=steepness)
         self.power, self.steepness = power, steepness
 
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:
@@ -133,6 +135,7 @@ class DIQA(Method):
 
     def __init__(self, handcrafted: bool = False, steepness: float = 0.2) -> None:
         super().__init__()
+        check_positive(steepness=steepness)
         self.handcrafted, self.steepness = handcrafted, steepness
         self.features = MapFeatures()
         self.head = RegressionHead(128 + 2 * handcrafted, 128, 0.0)

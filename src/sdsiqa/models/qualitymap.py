@@ -12,6 +12,7 @@ from sdsiqa.models.components.preprocessing import luma
 from sdsiqa.models.components.similarity_maps import gms_map, ssim_map
 from sdsiqa.models.components.unet import UNet
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_counts
 
 DEPTH = 4
 """Levels of the map network."""
@@ -43,6 +44,7 @@ class QualityMap(QualityNetwork):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
+        check_counts(width=width)
         self.map = MapNetwork(width)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -126,6 +128,7 @@ class QualityMapNet(Method):
 
     def __init__(self, width: int = 32, head_dim: int = 128) -> None:
         super().__init__()
+        check_counts(width=width, head_dim=head_dim)
         self.map = MapNetwork(width)
         layers: list[nn.Module] = []
         for before, after in ((2, 32), (32, 64), (64, 128)):

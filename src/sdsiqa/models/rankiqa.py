@@ -8,6 +8,7 @@ from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import RegressionHead
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_counts, check_numbers, check_shares
 
 
 class RankIQA(Method):
@@ -72,6 +73,8 @@ class RankIQA(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
+        check_counts(side=side, width=width)
+        check_shares(dropout=dropout)
         self.body = Backbone(backbone, weights, [-1], same_padding, frozen_statistics=frozen_statistics)
         features = self.body.channels[0] * side**2
         self.side = side
@@ -115,6 +118,8 @@ class Ranking(Objective):
 
     def __init__(self, margin: float = 0.1, originals: int = 5) -> None:
         super().__init__()
+        check_numbers(0, margin=margin)
+        check_counts(0, originals=originals)
         self.margin, self.originals = margin, originals
 
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:

@@ -10,6 +10,7 @@ from sdsiqa.models.base import Method
 from sdsiqa.models.components.attention import SpatialAttention, strengthen
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import pool
+from sdsiqa.runs.ranges import check_counts
 
 LEAST_WEIGHT = 1e-6
 """Added to the weight of each level, so that their sum is never zero."""
@@ -129,6 +130,7 @@ class SETNet(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
+        check_counts(proj_dim=proj_dim, head_dim=head_dim)
         self.image_stream = Backbone(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
         self.saliency_stream = Backbone(backbone, weights, levels, same_padding, frozen_statistics=frozen_statistics)
         channels = self.image_stream.channels

@@ -11,6 +11,7 @@ from sdsiqa.models.base import Method, QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import pool
 from sdsiqa.models.objective import Crops, Objective
+from sdsiqa.runs.ranges import check_counts, check_numbers, check_shares
 
 
 def total_variation(one: Tensor, other: Tensor) -> Tensor:
@@ -95,6 +96,10 @@ class SGDNet(Method):
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
+        check_counts(features=features, head_dim=head_dim)
+        check_shares(dropout=dropout)
+        if size is not None and min(size) < 1:
+            raise ValueError(f"size is {list(size)}; expected height and width in pixels, or null")
         self.saliency, self.size = saliency, size
         if saliency == "input":
             self.inputs = ("image", "saliency")
@@ -176,6 +181,7 @@ class SaliencyTask(Objective):
 
     def __init__(self, loss: QualityLoss | None = None, alpha: float = 0.25) -> None:
         super().__init__()
+        check_numbers(0, alpha=alpha)
         self.loss, self.alpha = L1() if loss is None else loss, alpha
 
     def forward(self, network: QualityNetwork, crops: Crops) -> Tensor:

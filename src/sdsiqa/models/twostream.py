@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.base import Method
 from sdsiqa.models.components.preprocessing import cut_patches, luma
+from sdsiqa.runs.ranges import check_counts, check_shares
 
 
 def gradient(plane: Tensor) -> Tensor:
@@ -93,6 +94,8 @@ class TwoStreamIQA(Method):
 
     def __init__(self, width: int = 32, features: int = 216, head_dim: int = 512, dropout: float = 0.5) -> None:
         super().__init__()
+        check_counts(width=width, features=features, head_dim=head_dim)
+        check_shares(dropout=dropout)
         self.image_stream = Stream(3, width, features)
         self.gradient_stream = Stream(1, width, features)
         hidden = [(nn.Linear(size, head_dim), nn.ReLU(), nn.Dropout(dropout)) for size in (2 * features, head_dim)]

@@ -16,7 +16,7 @@ from sdsiqa.report.read import read_results
 from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.tables import runs as runs_tables
-from sdsiqa.runs.arguments import Arguments, file_to_read, folder
+from sdsiqa.runs.arguments import Arguments, any_path, file_to_read, folder
 from sdsiqa.runs.progress import Progress
 
 
@@ -113,11 +113,15 @@ def _parser() -> Arguments:
         epilog="A method from elsewhere joins as RUN/METHOD/scores.csv: a score table of one of the runs with its own scores.",
     )
     parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="run folder, folder of them, or score table of a method from elsewhere"
+        "runs",
+        nargs="+",
+        type=any_path,
+        metavar="RUN",
+        help="run folder, folder of them, or score table of a method from elsewhere",
     )
     parser.add_argument(
         "--published",
-        type=Path,
+        type=any_path,
         metavar="CSV",
         help="show published numbers beside ours, such as results/quoted.csv; implies --full",
     )

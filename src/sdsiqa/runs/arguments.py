@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sdsiqa.files import user_path
+
 
 class OneLine(argparse.ArgumentParser):
     """Says what is wrong alone, without the usage before it; and adds what several verbs take."""
@@ -36,7 +38,7 @@ class OneLine(argparse.ArgumentParser):
 
     def add_finished(self) -> None:
         """Take runs to read, as words."""
-        self.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or a folder of them")
+        self.add_argument("runs", nargs="+", type=any_path, metavar="RUN", help="run folder, or a folder of them")
 
     def add_entity(self) -> None:
         """Take for whom Weights & Biases keeps runs, as `--entity`."""
@@ -88,6 +90,23 @@ class at_least:  # noqa: N801 - used as the name of a type, like `int`
         return int(word)
 
 
+def any_path(word: str) -> Path:
+    """Read a path, with `~` and `..`.
+
+    Args:
+        word: The path.
+
+    Raises:
+        ArgumentTypeError: It is empty, or names an unknown home folder.
+    """
+    if not word:
+        raise argparse.ArgumentTypeError("the path is empty; leave the option out, or give one")
+    try:
+        return user_path(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def folder(word: str) -> Path:
     """Read the path of a folder that is there, or can be made.
 
@@ -97,7 +116,7 @@ def folder(word: str) -> Path:
     Raises:
         ArgumentTypeError: A file lies there or on the way, or the folder above may not be written to.
     """
-    path = Path(word)
+    path = any_path(word)
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not there.is_dir():
         raise argparse.ArgumentTypeError(f"{there} is a file; expected a folder")
@@ -115,10 +134,10 @@ def file_to_write(word: str) -> Path:
     Raises:
         ArgumentTypeError: It is a folder, or its folder is none.
     """
-    path = Path(word)
+    path = any_path(word)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{word} is a folder; expected a file")
-    folder(str(path.parent))
+    folder(str(path.parent) or ".")
     return path
 
 
@@ -131,7 +150,7 @@ def file_to_read(word: str) -> Path:
     Raises:
         ArgumentTypeError: It is no file.
     """
-    path = Path(word)
+    path = any_path(word)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"{word} " + ("is a folder; expected a file" if path.is_dir() else "does not exist"))
     return path

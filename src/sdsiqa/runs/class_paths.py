@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sdsiqa.errors import ClassNotFoundError, SdsiqaError, SettingError
 from sdsiqa.runs.fingerprint import short_paths
+from sdsiqa.runs.variables import read_empty_as_unset
 
 Kind = TypeVar("Kind")
 
@@ -91,6 +92,7 @@ def part_of_file(file: Path, part: str) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
+    read_empty_as_unset()
     if not file.is_file():
         raise SettingError(f"{file} does not exist; give a data file, as in configs/data")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from sdsiqa.errors import CheckpointError, SplitLeakError
+from sdsiqa.files import user_path
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import RUN
 
@@ -56,6 +57,7 @@ class FirstStage:
         Raises:
             CheckpointError: There is no such run or checkpoint, or the run is not finished.
         """
+        place = user_path(place)
         folder = RunFolder(place.parent.parent if place.is_file() else place)
         record, config = folder.record, folder.path / "config.yaml"
         if not place.exists():

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.files import to_json
+from sdsiqa.files import to_json, user_path
 from sdsiqa.runs.lock import RunLock
 from sdsiqa.runs.manifest import Manifest
+from sdsiqa.runs.ranges import check_counts
 
 START = -1
 """Epoch of the weights before the first step, in `metrics.csv` and `run.json`."""
+
+LONGEST_NAME = 200
+"""Bytes of a run's name; a file system takes 255, and a hash and the names of temporary files are added."""
 
 
 @dataclasses.dataclass
@@ -40,7 +44,7 @@ class RunSettings:
         test: Whether the test part is read at the end; a first stage leaves it alone.
 
     Raises:
-        RunMismatchError: `checkpoint_every` is negative.
+        ValueError: `name` is no name of a folder, or `checkpoint_every` is out of range.
     """
 
     name: str | None = None
@@ -56,8 +60,25 @@ class RunSettings:
     test: bool = True
 
     def __post_init__(self) -> None:
-        if self.checkpoint_every < 0:
-            raise RunMismatchError(f"run.checkpoint_every is {self.checkpoint_every}; give a number of steps, or 0")
+        check_counts(0, checkpoint_every=self.checkpoint_every)
+        if self.name is not None:
+            check_name(self.name)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a part of a path: the name of a run is the beginning of its folder's.
+
+    Args:
+        name: The name.
+
+    Raises:
+        ValueError: It is empty or too long, or holds a slash or what cannot be printed.
+    """
+    shown = repr(name) if len(name) <= 60 else f"{name[:40]!r} … ({len(name)} characters)"
+    if not name.strip() or name.strip(".") == "" or "/" in name or not name.isprintable():
+        raise ValueError(f"name is {shown}; expected the name of a folder, without slashes and control characters")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"name is {shown}; expected {LONGEST_NAME} bytes at most, because a folder is called so")
 
 
 class RunFolder:
@@ -80,7 +101,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path = user_path(path)
         self.manifest = Manifest(path)
         self.lock = RunLock(path)
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdsiqa.files import user_path
 from sdsiqa.images import PNG, is_whole, write_image
 from sdsiqa.saliency.base import Parts, SaliencyProvider, to_uint8
 
@@ -25,7 +26,7 @@ class CachedMaps(SaliencyProvider):
 
     def __init__(self, provider: SaliencyProvider, folder: Path) -> None:
         self.provider = provider
-        self.folder = folder
+        self.folder = user_path(folder)
         self._fingerprint: str | None = None
 
     def fingerprint(self) -> str:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdsiqa.runs.ranges import check_positive
 from sdsiqa.saliency.base import SaliencyProvider
 
 
@@ -47,8 +48,7 @@ class CentrePrior(SaliencyProvider):
     """
 
     def __init__(self, rho: float = 0.3) -> None:
-        if not rho > 0:
-            raise ValueError(f"got rho={rho!r}; give a standard deviation above 0")
+        check_positive(rho=rho)
         self.rho = rho
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float64]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import CheckpointError, WeightsNotFoundError
+from sdsiqa.files import user_path
+from sdsiqa.runs.ranges import check_counts
 from sdsiqa.saliency.base import SaliencyProvider
 
 if TYPE_CHECKING:
@@ -44,10 +46,9 @@ class Dino(SaliencyProvider):
     ) -> None:
         if weights is not None and pretrained is not None:
             raise ValueError(f"got weights={str(weights)!r} and pretrained={pretrained!r}; give one of them")
-        if long_side < 1:
-            raise ValueError(f"got long_side={long_side!r}; give a number of pixels")
+        check_counts(long_side=long_side)
         self.name = name
-        self.weights = None if weights is None else Path(weights)
+        self.weights = None if weights is None else user_path(weights)
         self.pretrained: Literal["timm"] | None = pretrained
         self.long_side = long_side
         self._model: Any = None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError, SettingError
 from sdsiqa.files import write_bytes
 from sdsiqa.images import SUFFIXES, read_image, write_image
-from sdsiqa.runs.arguments import folder
+from sdsiqa.runs.arguments import any_path, folder
 from sdsiqa.runs.class_paths import import_class, part_of_file
 from sdsiqa.runs.progress import Progress
 from sdsiqa.saliency.base import SaliencyProvider, to_uint8
@@ -216,7 +216,7 @@ def _parser() -> "TypedArguments":
         epilog="example:\n  sdsiqa saliency photos --out maps --provider SDSP --provider.preset vsi --jobs 4",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder of images, searched recursively")
+    parser.add_argument("folder", type=any_path, metavar="FOLDER", help="folder of images, searched recursively")
     parser.add_argument("--out", type=folder, required=True, metavar="FOLDER", help="folder of maps; created if missing")
     parser.add_argument("--only", metavar="PATTERN", help="only images with this in their path; * and ? stand for anything")
     parser.add_jobs("processes that compute")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import CheckpointError, MissingExtraError, WeightsNotFoundError
+from sdsiqa.files import user_path
 from sdsiqa.saliency.base import SaliencyProvider
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Onnx(SaliencyProvider):
     slow = True
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = user_path(path)
         self._opened: tuple[onnxruntime.InferenceSession, Sidecar] | None = None
 
     def fingerprint(self) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import MapNotFoundError
+from sdsiqa.files import user_path
+from sdsiqa.runs.ranges import check_counts
 from sdsiqa.saliency.base import Parts, SaliencyProvider
 from sdsiqa.saliency.stored import fingerprint_of_files, list_maps, map_stem, missing_map, read_map
 
@@ -32,7 +34,8 @@ class Shuffled(SaliencyProvider):
     version = 2
 
     def __init__(self, root: Path, seed: int = 0) -> None:
-        self.root = Path(root)
+        check_counts(0, seed=seed)
+        self.root = user_path(root)
         self.seed = seed
         self._parts: dict[str, dict[str, str]] | None = None
         self._donors: dict[str, Path] | None = None

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sdsiqa.runs.ranges import check_counts, check_positive
 from sdsiqa.saliency.base import FLAT, SaliencyProvider
 
 _TALLEST = 1024
@@ -25,8 +26,8 @@ class SpectralResidual(SaliencyProvider):
     """
 
     def __init__(self, width: int = 64, sigma: float = 2.5) -> None:
-        if width < 1 or not sigma > 0:
-            raise ValueError(f"got width={width!r}, sigma={sigma!r}; give a width of at least 1 and a sigma above 0")
+        check_counts(width=width)
+        check_positive(sigma=sigma)
         self.width = width
         self.sigma = sigma
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError
-from sdsiqa.files import read_file
+from sdsiqa.files import read_file, user_path
 from sdsiqa.images import PNG, SUFFIXES, is_whole
 from sdsiqa.saliency.base import SaliencyProvider
 
@@ -31,7 +31,7 @@ class Stored(SaliencyProvider):
     uses_name = True
 
     def __init__(self, root: Path) -> None:
-        self.root = Path(root)
+        self.root = user_path(root)
         self._resizes = False
 
     def fingerprint(self) -> str:

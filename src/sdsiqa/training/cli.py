@@ -8,21 +8,30 @@ from typing import Any, Self
 
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from sdsiqa import public_classes
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.data.datamodule import QualityDataModule
-from sdsiqa.errors import CheckpointError, RunMismatchError, SdsiqaError, StoppedError, StorageError, TrainingFaultError
-from sdsiqa.files import now
+from sdsiqa.errors import (
+    CheckpointError,
+    RunMismatchError,
+    SdsiqaError,
+    SettingError,
+    StoppedError,
+    StorageError,
+    TrainingFaultError,
+)
+from sdsiqa.files import now, user_path
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
 from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths, without
-from sdsiqa.runs.first_stage import NOTHING, FirstStage
-from sdsiqa.runs.folder import RunFolder, RunSettings
+from sdsiqa.runs.first_stage import FirstStage
+from sdsiqa.runs.folder import RunFolder, RunSettings, check_name
 from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.runs.trainings import Training
@@ -33,8 +42,9 @@ from sdsiqa.training.checkpoints import BestCheckpoint, RecipeKeeper, WholeCheck
 from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
-from sdsiqa.training.first_stage import check_first_stage
+from sdsiqa.training.first_stage import first_stage
 from sdsiqa.training.history import Cost, History, Summary
+from sdsiqa.training.null_settings import check_nulls
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.protocol import check_whole, refuse_seen_by, trainings_of_fit
 from sdsiqa.training.resume import Restart, StepSeeds
@@ -42,9 +52,12 @@ from sdsiqa.training.score_writers import score_writers
 from sdsiqa.training.scores import EpochScores
 from sdsiqa.training.step_sync import StepSync
 from sdsiqa.training.task import QualityTask
+from sdsiqa.training.trainer_options import check_seed, check_trainer
 
 # resolves ${...} after all files and the command line, under subcommands too
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+
+_SECTIONS = {"data": QualityDataModule, "model": QualityTask, "run": RunSettings, "wandb": WandbSettings, "trainer": Trainer}
 
 _PARSER = {"parser_mode": "omegaconf+", "allow_abbrev": False}
 
@@ -55,6 +68,7 @@ class QualityCLI(LightningCLI):
     folder: RunFolder
     plain: dict[str, Any]
     first: FirstStage | None
+    _loggers: Any
 
     @classmethod
     def start(cls, args: list[str] | None) -> Self:
@@ -86,6 +100,15 @@ class QualityCLI(LightningCLI):
         """Parse all files as one; Lightning's own version warns whenever another Python function hands over the words."""
         verb, *words = sys.argv[1:] if args is None else args
         self.config = parser.parse_args([verb, *one_config(words)])
+        config = self.config[verb]
+        for section in _SECTIONS:
+            if config.get(section) is None:
+                raise SettingError(f"{section} is null; expected keys and values, or leave it out")
+        check_trainer(config.trainer)
+        check_seed(config.seed_everything)
+        if config.run.name is not None:
+            with settings_checked("run"):
+                check_name(config.run.name)
 
     def _parse_ckpt_path(self) -> None:
         """Leave checkpoints shut: Lightning would look into them for arguments, and ours hold none."""
@@ -101,14 +124,16 @@ class QualityCLI(LightningCLI):
         self.plain = self.to_plain(config)
         settings = self.plain["run"]
         self.first = first_stage(self.plain, is_fit=self.subcommand == "fit" and config.get("ckpt_path") in (None, "last"))
-        path = Path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{self._hash()}")
+        with settings_checked("run"):
+            path = user_path(settings["folder"] or Path(settings["root"]) / f"{settings['name']}-{self._hash()}")
         self.plain["run"]["folder"] = str(path)
         self.folder = RunFolder(path)
         config.trainer.default_root_dir = str(path)
         check_devices(config.trainer)
         check_whole(self.plain, str(self.subcommand))
         if self.subcommand == "fit":
-            self._prepare_fit(config)
+            self._end_if_finished()
+            self._check_start(config)
         else:
             self._choose_checkpoint(config)
 
@@ -116,17 +141,23 @@ class QualityCLI(LightningCLI):
         """Turn the parsed configuration of a verb into plain values, which is what is hashed and written."""
         dumped = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
         plain = dict(short_paths(dumped))
+        check_nulls(plain, _SECTIONS)
         if plain["run"]["name"] is None:
             config.run.name = plain["run"]["name"] = _name(plain)
         return plain
 
     def instantiate_classes(self) -> None:
-        """Build network, data and trainer; wrong settings are told in one line, and leave no folder behind."""
+        """Build network, data and trainer; only then make the folder, so that wrong settings, told in one line, leave none."""
         with settings_checked():
             super().instantiate_classes()
+        if self.subcommand == "fit":
+            self._prepare_fit(self.config_init["fit"])
+        self._add_loggers()
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
-        """Build the trainer with the callbacks that make a run complete, and with its loggers."""
+        """Build the trainer with the callbacks that make a run complete."""
+        if self.subcommand == "fit":
+            self.datamodule.make_split()  # says that there is none
         trainings = self._refuse_leak()
         config = self._get(self.config_init, "trainer")
         settings = self.plain["run"]
@@ -147,7 +178,7 @@ class QualityCLI(LightningCLI):
         config.use_distributed_sampler = False
         spread(config)
         config.plugins.append(WholeCheckpoints(self.folder.manifest))
-        config.logger = self._logger() or False
+        self._loggers, config.logger = config.logger, False  # a logger makes files: when all else is built
         return super().instantiate_trainer(**kwargs)
 
     def before_fit(self) -> None:
@@ -183,6 +214,14 @@ class QualityCLI(LightningCLI):
     after_validate = after_test
     after_predict = after_test
 
+    def _add_loggers(self) -> None:
+        """Open the loggers: that of the run, and those of the configuration; false opens none."""
+        if self._loggers is False:
+            return
+        given = [] if self._loggers in (None, True) else self._loggers
+        own = self._logger()
+        self.trainer.loggers = [*([] if own is None else [own]), *(given if isinstance(given, list) else [given])]
+
     @rank_zero_only
     def _logger(self) -> RunLogger | None:
         settings = self._get(self.config_init, "run")
@@ -203,7 +242,7 @@ class QualityCLI(LightningCLI):
         self.folder.update(
             id=self.folder.path.name,
             **facts,
-            seed=self.datamodule.seed,
+            seed=None if self.plain["seed_everything"] is False else self.datamodule.seed,
             devices=self.trainer.world_size,
             state="started",
             **({} if self.first is None else {"stage_one": self.folder.record.get("stage_one", self.first.record)}),
@@ -225,12 +264,17 @@ class QualityCLI(LightningCLI):
 
     @rank_zero_only
     def _finish(self) -> None:
-        self.folder.update(state="finished", finished=now(), chosen_by=self.model.chosen_by(self.datamodule.fit_on))
+        self.folder.update(state="finished", finished=now(), chosen_by=self._chosen_by())
         keep = self._get(self.config_init, "wandb").checkpoints
         artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())
         if self.plain["run"]["test"]:
             self.folder.list_as_made()
+
+    def _chosen_by(self) -> str:
+        """Say what chose the weights that are tested: without a validation that gave a number, nothing but the end did."""
+        chosen: str = self.model.chosen_by(self.datamodule.fit_on)
+        return "last" if chosen == "val/srcc" and self.folder.best == self.folder.last else chosen
 
     def _hash(self) -> str:
         return fingerprint(self.plain, None if self.first is None else self.first.identity)
@@ -254,28 +298,41 @@ class QualityCLI(LightningCLI):
         facts = {"data_version": data.benchmark.data_version(), "precision": self.plain["trainer"]["precision"], **split}
         return {**dataclasses.asdict(recipe), "network": without(recipe.network, "weights"), **facts}
 
-    def _prepare_fit(self, config: Namespace) -> None:
-        if _is_first():
-            self.folder.lock.acquire(patience=patience())
+    def _end_if_finished(self) -> None:
+        """Do nothing where all is done."""
         if self.folder.finished:
             print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
             if _is_first() and self.plain["run"]["test"]:
                 self.folder.list_as_made()
             sys.exit(0)
+
+    def _check_start(self, config: Namespace) -> None:
+        """Refuse a start that cannot be."""
         self.folder.check({"hash": self._hash()})
         foreign = sorted(self.folder.path.glob("hpc_ckpt_*.ckpt"))
         if foreign:
             raise RunMismatchError(f"{foreign[0]} is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it")
-        if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
-            config.ckpt_path = str(self.folder.last)
-            rank_zero_info(f"resuming from {config.ckpt_path}")
-        elif config.get("ckpt_path") == "last":
+        if config.get("ckpt_path") == "last" and self.folder.last is None:
             raise CheckpointError(
                 f"{self.folder.path / 'checkpoints' / 'last.ckpt'} does not exist, so there is nothing to resume from; leave "
                 "out --ckpt_path to start"
             )
-        elif self.first is not None and self.first.file is None and config.get("ckpt_path") is None:
+        if self.first is not None and self.first.file is None and config.get("ckpt_path") is None and self.folder.last is None:
             FirstStage.of(Path(self.plain["model"]["init_from"]))  # says that it is gone
+        self._resume(config)
+
+    def _prepare_fit(self, config: Namespace) -> None:
+        """Take the folder, and what it holds to resume from."""
+        if _is_first():
+            self.folder.lock.acquire(patience=patience())
+        self._end_if_finished()  # by the process that has had it until now
+        self._resume(config)
+
+    def _resume(self, config: Namespace) -> None:
+        """Resume from what the folder holds."""
+        if config.get("ckpt_path") in (None, "last") and self.folder.last is not None:
+            config.ckpt_path = str(self.folder.last)
+            rank_zero_info(f"resuming from {config.ckpt_path}")
 
     def _choose_checkpoint(self, config: Namespace) -> None:
         if config.get("ckpt_path") in (None, "best"):
@@ -330,28 +387,6 @@ def _name(plain: Mapping[str, Any]) -> str:
     benchmark = import_class(path, Benchmark).name  # type: ignore[type-abstract]
     parts = [benchmark, *([] if method == "sdsiqa" else [method]), plain["data"]["split"], plain["seed_everything"]]
     return "-".join(str(part) for part in parts)
-
-
-def first_stage(plain: dict[str, Any], is_fit: bool = True) -> FirstStage | None:
-    """Find the first stage that a run starts from.
-
-    Args:
-        plain: The run's configuration as plain values.
-        is_fit: Whether the run is to be trained from it; else what the run's record says of it is enough.
-
-    Raises:
-        CheckpointError: It is not there, not finished, or of no use to the network.
-        SettingError: The network needs one, and none is named.
-    """
-    if is_fit:
-        check_first_stage(plain["model"])
-    place, folder = plain["model"].get("init_from"), plain["run"]["folder"]
-    if place is None or Path(place) == NOTHING:
-        return None
-    known = {} if folder is None else RunFolder(Path(folder)).record.get("stage_one") or {}
-    if "hash" in known and not (is_fit and Path(place).exists()):
-        return FirstStage.from_record(known)
-    return FirstStage.of(Path(place))
 
 
 def _is_first() -> bool:

@@ -15,10 +15,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sdsiqa.errors import SettingError
 from sdsiqa.runs.fingerprint import short_paths
-from sdsiqa.training.setting_names import GROUPS
+from sdsiqa.runs.found import MARKS
+from sdsiqa.runs.variables import read_empty_as_unset
+from sdsiqa.training.setting_names import GROUPS, named_file
+
+read_empty_as_unset()
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _NETWORK = ("model", "network")
+_NULLS = ("null", "Null", "NULL")
+_PARTS = {"class_path", "init_args", "dict_kwargs"}
 
 
 def one_config(words: Sequence[str]) -> list[str]:
@@ -64,12 +70,12 @@ class _Stack:
     def take(self, key: tuple[str, ...], value: str, words: list[str]) -> None:
         """Lay an option over what there is: a file, or one setting."""
         if not key:
-            self.lay(_read(Path(value)))
+            self.lay(_read(named_file(value)))
         elif key[0] not in GROUPS or key[-1].endswith("+"):
             self.keep(key, words)
-        elif len(key) == 1 and value.endswith(_ENDINGS) and Path(value).is_file():
-            self.lay({key[0]: _read(Path(value))})
-        elif value == "null" or value.startswith("{") or "${" in value or self._names_class(key, value):
+        elif len(key) == 1 and value.endswith(_ENDINGS) and named_file(value).is_file():
+            self.lay({key[0]: _read(named_file(value))})
+        elif value in _NULLS or value.startswith("{") or "${" in value or self._names_class(key, value):
             # the parser refuses null within a part, looks for references in the command line alone, and keeps arguments of a
             # class that another one replaces
             self.lay(self._nested(key, _value(key, value)))
@@ -116,6 +122,8 @@ class _Stack:
         path: list[str] = []
         found: Any = self.content
         for part in key:
+            if part == "init_args" and isinstance(found, Mapping) and found and not _PARTS & set(found):
+                continue  # a part of one class only has none
             if isinstance(found, Mapping) and "class_path" in found and part not in ("class_path", "init_args", "dict_kwargs"):
                 path.append("init_args")
             path.append(part)
@@ -183,7 +191,7 @@ def _plain(key: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _value(key: tuple[str, ...], value: str) -> Any:
-    if value == "null":
+    if value in _NULLS:
         return None
     if not value.startswith("{"):
         return value
@@ -202,6 +210,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingError(f"{file}: {why}; give a YAML file, as in configs/") from error
     if not isinstance(content, dict):
         raise SettingError(f"{file}: holds no keys and values; expected keys such as trainer, data and model")
+    if file.name == "config.yaml" and any((file.parent / mark).is_file() for mark in MARKS):
+        # a run's own configuration: the run lies beside it, also where its folder was moved or copied
+        content = {**content, "run": {**(content.get("run") or {}), "folder": str(file.parent)}}
     return _expanded(content, file.parent, top=True)
 
 

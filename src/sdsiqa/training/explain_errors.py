@@ -4,10 +4,12 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from traceback import walk_tb
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
 from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
@@ -38,20 +40,34 @@ def explained() -> Iterator[None]:
         raise known from error
 
 
+_PLACES = {
+    "QualityTask": "model", "QualityDataModule": "data", "Trainer": "trainer", "RunSettings": "run", "WandbSettings": "wandb",
+}  # fmt: skip
+"""Sections of a configuration by the class whose arguments they hold."""
+
+
 @contextmanager
-def settings_checked() -> Iterator[None]:
-    """Turn what a constructor says of its arguments into one line that names their place in the configuration."""
+def settings_checked(place: str | None = None) -> Iterator[None]:
+    """Turn what a constructor says of its arguments into one line that names their place in the configuration.
+
+    Args:
+        place: That place; `None`: as the class says that is being built.
+    """
     try:
         yield
     except SdsiqaError:
         raise
     except (ValueError, TypeError, MisconfigurationException) as error:
-        kinds = [frame.f_locals["class_type"] for frame, _ in walk_tb(error.__traceback__) if "class_type" in frame.f_locals]
-        kind = kinds[-1] if kinds else None
-        if not isinstance(kind, type):
+        text = " ".join(str(error).split())[:300]
+        if place is not None:
+            raise SettingError(f"{place}.{text}") from error
+        frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+        kinds = [frame.f_locals["class_type"] for frame in frames if isinstance(frame.f_locals.get("class_type"), type)]
+        if not kinds and not any(frame.f_code.co_name == "instantiate_trainer" for frame in frames):
             raise
-        place = {"QualityTask": "model", "QualityDataModule": "data", "Trainer": "trainer"}.get(kind.__name__, kind.__name__)
-        raise SettingError(f"{place}: {' '.join(str(error).split())[:300]}") from error
+        kind = kinds[-1] if kinds else Trainer
+        is_setting = text.partition(" ")[0].partition("[")[0] in signature(kind).parameters
+        raise SettingError(f"{_PLACES.get(kind.__name__, kind.__name__)}{'.' if is_setting else ': '}{text}") from error
 
 
 def explain(error: BaseException) -> SdsiqaError | None:

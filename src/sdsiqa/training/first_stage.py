@@ -8,9 +8,33 @@ from typing import Any, cast
 from torch import nn
 
 from sdsiqa.errors import CheckpointError, SettingError
+from sdsiqa.files import user_path
 from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.runs.first_stage import FirstStage
+from sdsiqa.runs.first_stage import NOTHING, FirstStage
+from sdsiqa.runs.folder import RunFolder
+
+
+def first_stage(plain: dict[str, Any], is_fit: bool = True) -> FirstStage | None:
+    """Find the first stage that a run starts from.
+
+    Args:
+        plain: The run's configuration as plain values.
+        is_fit: Whether the run is to be trained from it; else what the run's record says of it is enough.
+
+    Raises:
+        CheckpointError: It is not there, not finished, or of no use to the network.
+        SettingError: The network needs one, and none is named.
+    """
+    if is_fit:
+        check_first_stage(plain["model"])
+    place, folder = plain["model"].get("init_from"), plain["run"]["folder"]
+    if place is None or Path(place) == NOTHING:
+        return None
+    known = {} if folder is None else RunFolder(Path(folder)).record.get("stage_one") or {}
+    if "hash" in known and not (is_fit and user_path(place).exists()):
+        return FirstStage.from_record(known)
+    return FirstStage.of(Path(place))
 
 
 def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.attention import SpatialAttention
 from sdsiqa.models.components.gates import ECA, GCT, SE
+from sdsiqa.runs.ranges import check_shares
 
 Schedule = Literal["cosine", "one_cycle", "constant"]
 
@@ -135,6 +136,7 @@ class EMA(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.999) -> None:
+        check_shares(decay=decay)
         super().__init__(
             multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
             use_buffers=False,

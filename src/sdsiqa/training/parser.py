@@ -66,7 +66,10 @@ class StrictParser(_IntFirst, LightningArgumentParser):
         try:
             return super().parse_args(*args, **options)
         except OmegaConfBaseException as error:
-            self.error(str(error).partition("\n")[0], error)
+            first = str(error).partition("\n")[0]
+            place = str(getattr(error, "full_key", None) or "").partition(".")[2]  # without the verb
+            message = first.partition("raised while resolving interpolation: ")[2] or first
+            self.error(f"{place}: {message}" if place else message, error)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Exit with status 2, and one line.

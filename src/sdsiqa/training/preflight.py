@@ -8,6 +8,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.runs.class_paths import import_class
+from sdsiqa.runs.variables import read_empty_as_unset
 from sdsiqa.training.setting_names import Setting, check_names, settings_of
 
 
@@ -57,6 +58,7 @@ def _resolved(value: str | None) -> str | None:
     """Fill in variables of the environment; `None` for what other settings decide."""
     if value is None or "${" not in value:
         return value
+    read_empty_as_unset()
     try:
         return str(OmegaConf.create({"value": value})["value"])
     except OmegaConfBaseException:

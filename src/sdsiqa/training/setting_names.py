@@ -11,6 +11,7 @@ from typing import NamedTuple
 import yaml
 
 from sdsiqa.errors import SettingError
+from sdsiqa.files import user_path
 from sdsiqa.training.class_source import absent, arguments, groups, method_arguments
 
 GROUPS = {
@@ -24,6 +25,21 @@ GROUPS = {
 _VERBS = ("fit", "validate", "test", "predict")
 _NOT_SET = {"model", "dataloaders", "train_dataloaders", "val_dataloaders", "datamodule"}
 _PARTS = ("class_path", "init_args", "dict_kwargs")
+
+
+def named_file(word: str) -> Path:
+    """Read the path of a file of settings from a command line.
+
+    Args:
+        word: The path.
+
+    Raises:
+        SettingError: It names an unknown home folder.
+    """
+    try:
+        return user_path(word)
+    except ValueError as error:
+        raise SettingError(str(error)) from error
 
 
 class Setting(NamedTuple):
@@ -151,15 +167,15 @@ def _read_words(words: Sequence[str]) -> Iterator[Setting]:
         if not equals:
             value = waiting.pop(0) if waiting and not waiting[0].startswith("--") else ""
         if name in ("-c", "--config"):
-            yield from _read_file(Path(value), ())
+            yield from _read_file(named_file(value), ())
         elif name.startswith("--"):
             yield from _read_value(_whole(name[2:].removesuffix("+").split(".")), value)
 
 
 def _read_value(key: tuple[str, ...], value: str) -> Iterator[Setting]:
     """Read what one word sets: a file of a group, keys in braces, or a plain value."""
-    if _may_be_file(key, value) and Path(value).is_file():
-        yield from _read_file(Path(value), key)
+    if _may_be_file(key, value) and named_file(value).is_file():
+        yield from _read_file(named_file(value), key)
     elif value.startswith("{"):
         yield from _read_text(value, key, Path(), "")
     else:

@@ -1,5 +1,6 @@
 """Training and scoring of one network."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
 from sdsiqa.runs.first_stage import NOTHING, FirstStage
+from sdsiqa.runs.ranges import check_numbers
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
 from sdsiqa.training.solvers.closed_form import ClosedForm
@@ -53,8 +55,8 @@ class QualityTask(lightning.LightningModule):
         compile: Compile the network with `torch.compile`.
 
     Raises:
-        ValueError: `layer_decay` is not in (0, 1], `frozen_fraction` not in [0, 1), or both `ridge_start` and `regression`
-            are set.
+        ValueError: A number is out of its range, the optimiser refuses its arguments, or both `ridge_start` and `regression` are
+            set.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class QualityTask(lightning.LightningModule):
         compile: bool = False,  # noqa: A002 - the library's word for it
     ) -> None:
         super().__init__()
+        check_numbers(0, backbone_lr_scale=backbone_lr_scale)
+        check_numbers(0, 1, warmup=warmup)
         self.network = network
         self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer: OptimizerCallable = torch.optim.AdamW if optimizer is None else optimizer
@@ -91,6 +95,7 @@ class QualityTask(lightning.LightningModule):
             raise ValueError(f"frozen_fraction is {frozen_fraction!r}; give a share of the steps, 0 for none and below 1")
         if ridge_start is not None and regression is not None:
             raise ValueError("there are both a ridge_start and a regression; set one of them to null")
+        _check_optimizer(self.optimizer)
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
 
@@ -247,3 +252,19 @@ class QualityTask(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""
         checkpoint.pop("hyper_parameters", None)
+
+
+def _check_optimizer(optimizer: OptimizerCallable) -> None:
+    """Build the optimiser over two groups of weights, as a run does; what it refuses is then told before a run begins.
+
+    Raises:
+        ValueError: It refuses its arguments, or a learning rate is not finite.
+    """
+    groups = [{"params": [nn.Parameter(torch.zeros(2, 2))], "name": name} for name in ("pretrained", "new")]
+    try:
+        built = optimizer(groups)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"optimizer: {' '.join(str(error).split())}") from error
+    rates = [float(group["lr"]) for group in built.param_groups if "lr" in group]
+    if not rates or not all(math.isfinite(rate) and rate >= 0 for rate in rates):
+        raise ValueError(f"optimizer: the learning rate is {rates[0] if rates else None}; expected a number, at least 0")

@@ -11,6 +11,7 @@ from timm.models._features import FeatureDictNet
 from torch import Tensor, nn
 
 from sdsiqa.errors import CheckpointError, WeightsNotFoundError
+from sdsiqa.files import user_path
 
 _TABLES = ("relative_position_index", "attn_mask")
 """Buffers that older files carry and that the backbone computes by itself."""
@@ -127,7 +128,7 @@ class Backbone(nn.Module):
         """File that weights are read from, which need not be there; `None` where they are timm's, or random."""
         if self.weights in (None, "timm"):
             return None
-        path = Path(str(self.weights)).expanduser()
+        path = user_path(str(self.weights))
         if not path.is_dir():
             return path
         exact = path / f"{self.name}.safetensors"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sdsiqa.models.components.attention import match_size
 from sdsiqa.models.components.gates import GCT, GateName, LevelFusion
 from sdsiqa.models.components.heads import LinearPath, Pool, RegressionHead, pool
+from sdsiqa.runs.ranges import check_counts, check_shares
 
 
 @final
@@ -43,11 +44,8 @@ class FusionHead(nn.Module):
         linear_path: bool = False,
     ) -> None:
         super().__init__()
-        for name, value in (("proj_dim", proj_dim), ("head_dim", head_dim)):
-            if value < 1:
-                raise ValueError(f"fusion.{name} is {value!r}; give a number of channels, 1 or more")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"fusion.dropout is {dropout!r}; give a share in [0, 1)")
+        check_counts(proj_dim=proj_dim, head_dim=head_dim)
+        check_shares(dropout=dropout)
         self.gate, self.join, self.proj_dim, self.pool = gate, join, proj_dim, pool
         self.head_dim, self.dropout, self.has_linear_path = head_dim, dropout, linear_path
         self.levels = nn.ModuleList()

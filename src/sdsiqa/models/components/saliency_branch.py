@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sdsiqa.models.components.attention import SpatialAttention, Strengthen, strengthen
 from sdsiqa.models.components.backbone import Backbone
+from sdsiqa.runs.ranges import check_numbers, check_positive
 
 
 @final
@@ -48,10 +49,10 @@ class SaliencyBranch(nn.Module):
         super().__init__()
         self.input, self.strengthening, self.power = input, attention, power
         self.floor = floor if floor is not None else 0.2 * (input == "product")
-        if not 0 <= self.floor <= 1:
-            raise ValueError(f"saliency_branch.floor is {floor!r}; give a number in [0, 1], or null")
-        if not power > 0:
-            raise ValueError(f"saliency_branch.power is {power!r}; give a number above 0")
+        check_numbers(0, 1, floor=floor)
+        check_positive(power=power)
+        if attention_kernel < 1 or attention_kernel % 2 == 0:  # an even one would shift the map by half a place
+            raise ValueError(f"attention_kernel is {attention_kernel!r}; expected an odd number of places, 1 or more")
         channels = 4 if input == "concat" else 3
         self.backbone = Backbone(backbone, weights, levels, same_padding, channels, frozen, frozen_statistics)
         self.attention = nn.ModuleList(SpatialAttention(attention_kernel) for _ in self.backbone.channels)

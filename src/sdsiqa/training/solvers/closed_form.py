@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from sdsiqa.data.datamodule import QualityDataModule, to_float
-from sdsiqa.files import write_bytes
+from sdsiqa.files import user_path, write_bytes
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.runs.progress import track
+from sdsiqa.runs.ranges import check_numbers
 
 FEWEST = 10
 """Validation images below which their SRCC chooses nothing; the training part does then."""
@@ -31,7 +32,8 @@ class ClosedForm(ABC):
     """
 
     def __init__(self, folder: Path | None = None, lr_scale: float = 1.0) -> None:
-        self.folder, self.lr_scale = folder, lr_scale
+        check_numbers(0, lr_scale=lr_scale)
+        self.folder, self.lr_scale = None if folder is None else user_path(folder), lr_scale
 
     @abstractmethod
     def __call__(self, network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:

@@ -18,6 +18,7 @@ from sdsiqa.metrics.agreement import AgreementWarning, srcc
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.kernel_map import KernelMap
 from sdsiqa.runs.progress import track
+from sdsiqa.runs.ranges import check_each, check_numbers
 from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
 from sdsiqa.training.solvers.ridge import PENALTIES, fit_ridge
 
@@ -105,6 +106,8 @@ class SupportVectorRegression(FeatureRegression):
         folder: Path | None = None,
     ) -> None:
         super().__init__(folder)
+        check_each(costs=costs, gammas=gammas)
+        check_numbers(0, margin=margin)
         self.costs, self.gammas, self.margin = tuple(costs), tuple(gammas), margin
 
     def candidates(self) -> dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Solution]]:

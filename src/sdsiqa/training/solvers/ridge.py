@@ -14,6 +14,7 @@ from sdsiqa.errors import SdsiqaError
 from sdsiqa.metrics.agreement import srcc
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.heads import LinearPath
+from sdsiqa.runs.ranges import check_each
 from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
 
 PENALTIES = (1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
@@ -40,6 +41,7 @@ class RidgeStart(ClosedForm):
         lr_scale: float = 0.05,
     ) -> None:
         super().__init__(folder, lr_scale)
+        check_each(penalties=penalties)
         self.penalties = tuple(penalties)
 
     def __call__(self, network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:
