@@ -155,7 +155,8 @@ class ScoredPart:
             BenchmarkMismatchError: Says how many are missing.
         """
         rows = self.data.rows("val" if self.part == "val" else "test")
-        is_limited = self.is_fitting and self.trainer.limit_val_batches != 1.0
+        limit = self.trainer.limit_val_batches  # 1 is one batch, 1.0 all
+        is_limited = self.is_fitting and not (isinstance(limit, float) and limit == 1)
         if len(self.scores) != len(rows) and not is_limited:
             raise BenchmarkMismatchError(
                 f"{len(self.scores)} images were scored and the {self.part} part has {len(rows)}; this is a fault of sdsiqa, "
