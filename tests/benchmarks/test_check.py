@@ -152,7 +152,9 @@ def test_reversed_scores_are_noticed(tmp_path: Path) -> None:
         turned.append(f"{image},{reference},{6 - float(mos)},{var}")
     (root / "dmos.csv").write_text("\n".join(turned))
     (problem,) = check_benchmark(BENCHMARKS["kadid10k"](root), jobs=1).problems
-    assert problem.startswith("quality rises with the level of distortion in 2 of 2 types, 'Gaussian blur' among them")
+    assert problem.startswith(
+        "KADID-10k: quality rises with the level of distortion in 2 of 2 types, from row 1 ('Gaussian blur')"
+    )
 
 
 def test_a_missing_reference_and_case_repairs_are_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sdsiqa.benchmarks.labels import COLUMNS, check_rows, read_mat, reading
+from sdsiqa.benchmarks.labels import COLUMNS, check_rows, check_scores, read_mat, reading
 from sdsiqa.benchmarks.tree import Located, Tree, complaints, find_root, locate
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import user_path
@@ -30,6 +30,7 @@ _ATTRIBUTES = {
     "name": Attribute(is_name, "letters, digits and _ - . +", "'garden'", required=True),
     "mos_range": Attribute(is_range, "the lowest and the highest score", "(1.0, 5.0)", required=True),
     "title": Attribute(is_text, "a text", "'Garden'"),
+    "mean_quality": Attribute(lambda value: value is None or 0 < value < 1, "a number between 0 and 1, or None", "0.55"),
     "url": Attribute(lambda value: isinstance(value, str), "a text", "'https://example.org/garden'"),
     "higher_is_better": Attribute(is_flag, "true or false", "False"),
     "opinion": Attribute(is_text, "a text", "'DMOS'"),
@@ -68,6 +69,8 @@ class Benchmark(ABC):
     """Axis label of scores that are not human opinion, such as `quality by GMSD (proxy)`; empty: `opinion`."""
     size: ClassVar[int | None] = None
     contents: ClassVar[int | None] = None
+    mean_quality: ClassVar[float | None] = None
+    """Mean quality of the whole release, in [0, 1]: scores of another scale, or reversed, have another one."""
     url: ClassVar[str] = ""
     """Page a person gets the benchmark from."""
     label_files: ClassVar[tuple[str, ...]] = ()
@@ -159,7 +162,10 @@ class Benchmark(ABC):
         for column, absent in COLUMNS.items():
             if column not in table:
                 table[column] = absent
-        return table[list(COLUMNS)].astype({"level": np.int64, "mos_std": np.float64, "training_only": bool})
+        table = table[list(COLUMNS)].astype({"level": np.int64, "mos_std": np.float64, "training_only": bool})
+        if self.size is not None:
+            check_scores(table, (low, high), self.mean_quality if len(table) == self.size else None, self.title, self.remedy)
+        return table
 
     def located(self) -> Located:
         """Look for every listed image and reference on disk."""

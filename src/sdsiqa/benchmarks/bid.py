@@ -20,6 +20,7 @@ class BID(Benchmark):
     title = "BID"
     mos_range = (0.0, 5.0)
     size = 586
+    mean_quality = 0.5905
     url = "http://www02.smt.ufrj.br/~eduardo/ImageDatabase.htm"
     label_files = ("DatabaseGrades.xls", "DatabaseGrades.xlsx")
 

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark
 from sdsiqa.benchmarks.choice import benchmark_from_words
+from sdsiqa.benchmarks.labels import falling
 from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, ImageError, SdsiqaError
 from sdsiqa.files import read_file
@@ -154,33 +155,23 @@ def _tell_labels(report: Report, benchmark: Benchmark, labels: pd.DataFrame) -> 
     if len(types):
         listed = ", ".join(f"{name} {count}" for name, count in types.items())
         facts["distortions"] = listed if len(types) <= 6 else f"{len(types)} types"
-    falling = _falling(labels)
-    if falling:
-        right = sum(falling.values())
-        facts["direction"] = f"quality falls from the lowest to the highest level in {right} of {len(falling)} types"
-        if 2 * right <= len(falling):
-            wrong = next(name for name, falls in falling.items() if not falls)
+    falls = falling(labels)
+    if falls:
+        right = sum(falls.values())
+        facts["direction"] = f"quality falls from the lowest to the highest level in {right} of {len(falls)} types"
+        if 2 * right <= len(falls):
+            wrong = next(name for name, fall in falls.items() if not fall)
             report.problems.append(
-                f"quality rises with the level of distortion in {len(falling) - right} of {len(falling)} types, "
+                f"quality rises with the level of distortion in {len(falls) - right} of {len(falls)} types, "
                 f"{wrong!r} among them: the scores are reversed; {benchmark.remedy}"
             )
-    if falling:
-        unordered = [name for name in falling if not falls_at_every_level(labels, name)]
+    if falls:
+        unordered = [name for name in falls if not falls_at_every_level(labels, name)]
         facts["levels"] = "ordered by severity" if not unordered else f"not ordered by severity in {', '.join(unordered)}"
     parts = labels.loc[labels["split"] != "", "split"].value_counts()
     if len(parts):
         facts["official split"] = ", ".join(f"{part} {parts.get(part, 0)}" for part in ("train", "val", "test"))
     facts["data version"] = benchmark.data_version()
-
-
-def _falling(labels: pd.DataFrame) -> dict[str, bool]:
-    """Say for each type of distortion with levels whether mean quality is lower at the highest than at the lowest."""
-    falling = {}
-    for kind, rows in labels[labels["level"] >= 0].groupby("distortion", sort=False):
-        means = rows.groupby("level")["quality"].mean()
-        if len(means) > 1:
-            falling[str(kind)] = bool(means.iloc[-1] < means.iloc[0])
-    return falling
 
 
 def falls_at_every_level(labels: pd.DataFrame, distortion: str) -> bool:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from sdsiqa.benchmarks.base import Benchmark
+from sdsiqa.benchmarks.labels import parse_names
 
 FOLDERS = {"noise": "awgn", "jpeg 2000": "jpeg2000"}  # the workbook calls the others what their folders are called
 TOKENS = {"awgn": "AWGN", "jpeg": "JPEG", "blur": "BLUR"}  # the other folders have the name of their files' token
@@ -27,6 +28,7 @@ class CSIQ(Benchmark):
     higher_is_better = False
     opinion = "DMOS"
     size = 866
+    mean_quality = 0.6493
     contents = 30
     url = "https://s2.smu.edu/~eclarson/csiq.html"
     label_files = (*WORKBOOKS, "csiq_label.txt")
@@ -37,7 +39,8 @@ class CSIQ(Benchmark):
         path = self.file(*self.label_files)
         if path.suffix.lower() == ".txt":
             labels = pd.read_csv(path, sep=r"\s+", header=None, names=["file", "dmos"])
-            parts = labels["file"].str.extract(r"^(?P<image>.+)\.(?P<token>\w+)\.(?P<level>\d)\.png$")
+            pattern = r"(?i)^(?P<image>.+)\.(?P<token>\w+)\.(?P<level>\d)\.png$"
+            parts = parse_names(labels["file"], pattern, "1600.AWGN.1.png", self.title, self.remedy)
             folder = parts["token"].str.lower()
             labels = labels.assign(image=parts["image"], dst_lev=parts["level"], dmos_std=float("nan"))
         else:

@@ -24,6 +24,7 @@ class FLIVE(Benchmark):
     title = "FLIVE"
     mos_range = (0.0, 100.0)
     size = 39_810
+    mean_quality = 0.7213
     url = "https://github.com/niu-haoran/FLIVE_Database"
     label_files = ("labels_image.csv",)
     official_files = (VALIDATION, "labels640.csv")

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from sdsiqa.benchmarks.base import Benchmark
+from sdsiqa.benchmarks.labels import parse_names, type_of
 
 NAMES = (
     "Gaussian blur, lens blur, motion blur, colour diffusion, colour shift, colour quantisation, colour saturation 1, "
@@ -32,10 +33,12 @@ class KADID10k(Benchmark):
     title = "KADID-10k"
     mos_range = (1.0, 5.0)
     size = 10_125
+    mean_quality = 0.5082
     contents = 81
     unordered = ("colour shift", "contrast change", "mean shift")
     url = "https://database.mmsp-kn.de/kadid-10k-database.html"
     label_files = ("dmos.csv", "names_with_mos.txt")
+    any_case = True
 
     def read(self) -> pd.DataFrame:
         """Read the scores; type and level stand in the names."""
@@ -44,14 +47,16 @@ class KADID10k(Benchmark):
             labels = pd.read_csv(path)
         else:
             labels = pd.read_csv(path, sep=r"\s+", header=None, names=["dist_img", "dmos"])
-        parts = labels["dist_img"].str.extract(r"^(?P<content>I\d\d)_(?P<type>\d\d)_(?P<level>\d\d)\.png$")
+        pattern = r"(?i)^(?P<content>I\d\d)_(?P<type>\d\d)_(?P<level>\d\d)\.png$"
+        parts = parse_names(labels["dist_img"], pattern, "I01_01_01.png", self.title, self.remedy)
+        content = parts["content"].str.upper()
         return pd.DataFrame(
             {
                 "image": "images/" + labels["dist_img"],
                 "mos": labels["dmos"],
-                "content": parts["content"],
-                "reference": "images/" + parts["content"] + ".png",
-                "distortion": [TYPES[int(number) - 1] for number in parts["type"]],
+                "content": content,
+                "reference": "images/" + content + ".png",
+                "distortion": [type_of(number, TYPES) for number in parts["type"]],
                 "level": parts["level"].astype(int),
             }
         )

@@ -29,6 +29,7 @@ class KonIQ10k(Benchmark):
     title = "KonIQ-10k"
     mos_range = (0.0, 100.0)
     size = 10_073
+    mean_quality = 0.5873
     url = "https://database.mmsp-kn.de/koniq-10k-database.html"
     label_files = ("koniq10k_distributions_sets.csv", "koniq10k_scores_and_distributions.csv")
     official_files = label_files[:1]

@@ -27,6 +27,7 @@ class LIVE(Benchmark):
     higher_is_better = False
     opinion = "DMOS"
     size = 779
+    mean_quality = 0.5523
     contents = 29
     url = "https://live.ece.utexas.edu/research/quality/subjective.htm"
     label_files = ("dmos_realigned.mat",)

@@ -23,6 +23,7 @@ class LIVEC(Benchmark):
     title = "LIVE In the Wild"
     mos_range = (0.0, 100.0)
     size = 1162
+    mean_quality = 0.554
     url = "https://live.ece.utexas.edu/research/ChallengeDB/index.html"
     twins = (("246.bmp", "333.bmp"), ("672.JPG", "694.JPG"))
     label_files = ("Data/AllImages_release.mat",)

@@ -22,6 +22,7 @@ class SPAQ(Benchmark):
     title = "SPAQ"
     mos_range = (0.0, 100.0)
     size = 11_125
+    mean_quality = 0.5032
     url = "https://github.com/h4nwei/SPAQ"
     label_files = ("Annotations/MOS and Image attribute scores.xlsx", "SPAQ.IQA-Dataset.csv")
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from sdsiqa.benchmarks.base import Benchmark
+from sdsiqa.benchmarks.labels import parse_names, type_of
 
 NAMES = (
     "additive Gaussian noise, additive noise in colour components, spatially correlated noise, masked noise, "
@@ -30,6 +31,7 @@ class TID2013(Benchmark):
     title = "TID2013"
     mos_range = (0.0, 9.0)
     size = 3000
+    mean_quality = 0.4972
     contents = 25
     url = "https://www.ponomarenko.info/tid2013.htm"
     label_files = ("mos_with_names.txt",)
@@ -41,7 +43,8 @@ class TID2013(Benchmark):
         labels = pd.read_csv(self.file("mos_with_names.txt"), sep=r"\s+", header=None, names=["mos", "file"])
         std = pd.read_csv(self.file("mos_std.txt"), header=None)[0]
         self.check_count(len(std), len(labels), "rows in mos_std.txt")
-        parts = labels["file"].str.extract(r"(?i)^i(?P<content>\d\d)_(?P<type>\d\d)_(?P<level>\d)\.bmp$")
+        pattern = r"(?i)^i(?P<content>\d\d)_(?P<type>\d\d)_(?P<level>\d)\.bmp$"
+        parts = parse_names(labels["file"], pattern, "i01_01_1.bmp", self.title, self.remedy)
         content = "i" + parts["content"]
         return pd.DataFrame(
             {
@@ -49,7 +52,7 @@ class TID2013(Benchmark):
                 "mos": labels["mos"],
                 "content": content,
                 "reference": "reference_images/" + content.str.upper() + ".BMP",
-                "distortion": [TYPES[int(number) - 1] for number in parts["type"]],
+                "distortion": [type_of(number, TYPES) for number in parts["type"]],
                 "level": parts["level"].astype(int),
                 "mos_std": std,
             }
