@@ -277,4 +277,7 @@ def _distort_all(picture: Picture, root: Path) -> list[dict[str, object]]:
 
 def _version(root: Path) -> int | None:
     file = root / "demo.json"
-    return int(json.loads(file.read_text())["version"]) if file.exists() else None
+    try:
+        return int(json.loads(file.read_bytes())["version"])
+    except (OSError, ValueError, KeyError, TypeError):  # what does not say so is of no version
+        return None

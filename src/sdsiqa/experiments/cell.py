@@ -6,7 +6,6 @@ that running an experiment needs, here or on a cluster.
 
 import dataclasses
 import enum
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import CELL, RunLock
+from sdsiqa.runs.records import read_record
 
 FACTS = ("hash", "split_hash", "data_version", "code_version")
 """Facts that decide the result of a cell: configuration, split, annotation, code."""
@@ -82,8 +82,7 @@ class Cell:
     @property
     def failure(self) -> dict[str, Any]:
         """The last failure: `step`, `status`, `when`, `said`; empty if there was none."""
-        file = self.folder / "failed.json"
-        return dict(json.loads(file.read_text())) if file.exists() else {}
+        return read_record(self.folder / "failed.json")
 
     @property
     def steps(self) -> list[str]:

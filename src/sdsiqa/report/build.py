@@ -172,7 +172,10 @@ def latex_report(tables: Sequence[Table]) -> str:
 def _remove_older(out: Path, files: Sequence[Path]) -> None:
     """Remove what an older report left here and this one has not, and nothing else: each report lists its files."""
     names, record = {str(file.relative_to(out)) for file in files}, out / ".report.json"
-    older = set(json.loads(record.read_text())) if record.exists() else set()
+    try:
+        older = {str(name) for name in json.loads(record.read_bytes())}
+    except (OSError, ValueError, TypeError):  # without the list nothing is removed
+        older = set()
     for name in older - names:
         file = (out / name).resolve()
         if file.is_relative_to(out.resolve()):

@@ -1,7 +1,6 @@
 """Finds score tables in run folders, and reads method, benchmark and split of each."""
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
+from sdsiqa.runs.records import read_record
 from sdsiqa.runs.scores import read_scores
 
 NAN = float("nan")
@@ -171,7 +171,8 @@ def _network(config: dict[str, Any]) -> str:
 def _split(folder: Path) -> dict[str, list[str]]:
     """Images of each part, as `split.json` names them; empty without one."""
     file = folder / "split.json"
-    if not file.exists():
-        return {}
-    content = json.loads(file.read_text())
-    return {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")}
+    content = read_record(file)
+    try:
+        return {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")} if content else {}
+    except (KeyError, TypeError) as error:
+        raise RunMismatchError(f"{file} is no split: it lacks the images of a part; put it back, or leave the run out") from error

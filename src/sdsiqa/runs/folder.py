@@ -5,7 +5,6 @@ folder.
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from sdsiqa.files import to_json, user_path
 from sdsiqa.runs.lock import RunLock
 from sdsiqa.runs.manifest import Manifest
 from sdsiqa.runs.ranges import check_counts
+from sdsiqa.runs.records import read_record
 
 START = -1
 """Epoch of the weights before the first step, in `metrics.csv` and `run.json`."""
@@ -112,13 +112,7 @@ class RunFolder:
         Raises:
             RunMismatchError: The file is damaged.
         """
-        file = self.path / "run.json"
-        try:
-            return dict(json.loads(file.read_text())) if file.exists() else {}
-        except (ValueError, TypeError) as error:
-            raise RunMismatchError(
-                f"{file} cannot be read ({type(error).__name__}: {error}); put it back, or remove the folder"
-            ) from error
+        return read_record(self.path / "run.json")
 
     @property
     def finished(self) -> bool:
@@ -139,9 +133,8 @@ class RunFolder:
 
     def summary(self) -> str:
         """Summarise metrics and files of the run as text."""
-        file = self.path / "metrics.json"
-        metrics = json.loads(file.read_text()) if file.exists() else {}
-        lines = [_told(key, values) for key, values in metrics.items()]
+        metrics = read_record(self.path / "metrics.json")
+        lines = [_told(key, values) for key, values in metrics.items() if isinstance(values, dict)]
         files = [*self.path.glob("figures/*.png"), *self.path.glob("scores/*.csv"), *([self.best] if self.best else [])]
         return "\n".join([*lines, *(f"  {file}" for file in sorted(map(str, files))), *self._no_gain()])
 
@@ -203,8 +196,7 @@ class RunFolder:
         """
         file = self.path / "metrics.json"
         with self.manifest.lock:
-            known = json.loads(file.read_text()) if file.exists() else {}
-            self.write(file.name, to_json({**known, key: dict(values)}))
+            self.write(file.name, to_json({**read_record(file), key: dict(values)}))
 
 
 def _told(key: str, values: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ from sdsiqa.errors import MissingExtraError, RunMismatchError, SdsiqaError
 from sdsiqa.files import write_json
 from sdsiqa.runs.arguments import Arguments, file_to_write
 from sdsiqa.runs.found import MARKS, LeftOut, check_paths
+from sdsiqa.runs.records import read_record
 
 if TYPE_CHECKING:  # a preview interface and an extra: imported where it is used
     from wandb_workspaces.workspaces import Workspace
@@ -97,8 +97,7 @@ def survey(runs: Path, project: str) -> Shown:
             others.add(str(theirs))
             continue
         found += 1
-        metrics = file.parent / "metrics.json"
-        for part in json.loads(metrics.read_text()) if metrics.exists() else ():
+        for part in read_record(file.parent / "metrics.json"):
             counts[part] = counts.get(part, 0) + 1
         distorted |= {table.stem for table in (file.parent / "scores").glob("*.csv") if _is_distorted(table)}
     if not found:

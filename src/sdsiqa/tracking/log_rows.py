@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sdsiqa.errors import RunMismatchError
+
 
 class LogRows:
     """`course.jsonl`: one row per call of a logger, in order; a row's number is its line.
@@ -59,7 +61,10 @@ class LogRows:
         if not self.path.exists():
             return []
         lines = self.path.read_bytes().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith(b"\n")]
+        try:
+            return [dict(json.loads(line)) for line in lines if line.endswith(b"\n")]
+        except (ValueError, TypeError) as error:
+            raise RunMismatchError(f"{self.path} cannot be read ({error}); remove it, and rows are logged anew") from error
 
 
 def _line(row: Mapping[str, Any]) -> bytes:
