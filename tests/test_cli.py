@@ -1,5 +1,6 @@
 """The command answers at once, names what there is, and says what is wrong in one line."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from fakes import write_fake
 from runs import words
 from sdsiqa.cli import STAGES, TOOLS, main, overview
 from sdsiqa.images import write_image
+from sdsiqa.training.setting_names import GROUPS
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -108,10 +110,24 @@ def test_every_tool_is_there_and_helps(capsys: pytest.CaptureFixture[str]) -> No
         assert f"sdsiqa {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-def test_the_help_of_a_tool_starts_without_torch(tool: str) -> None:
+@pytest.mark.parametrize("verb", STAGES)
+def test_the_help_of_a_run_names_every_setting(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "-c", "nowhere.yaml", "--help"]) == 0
+    said = capsys.readouterr().out
+    named = set(re.findall(r"^  --([\w.]+)", said, re.MULTILINE))
+    for group, path in GROUPS.items():
+        module, _, name = path.rpartition(".")
+        expected = {f"{group}.{argument}" for argument in inspect.signature(getattr(import_module(module), name)).parameters}
+        assert {setting for setting in named if setting.startswith(f"{group}.")} - {"model.network.help"} == expected
+    assert "--data.split_folder" in said
+    assert "(default: runs)" in said
+    assert max(map(len, said.splitlines())) <= 118
+
+
+@pytest.mark.parametrize("tool", [*TOOLS, *STAGES])
+def test_the_help_of_a_verb_starts_without_torch(tool: str) -> None:
     run = f"from sdsiqa.cli import main\ntry: main(['{tool}', '--help'])"
-    code = f"import sys\n{run}\nexcept SystemExit: print('torch' in sys.modules)"
+    code = f"import sys\n{run}\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
 

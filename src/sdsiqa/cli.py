@@ -85,6 +85,9 @@ def _run(words: list[str]) -> int:
     process.share_cores()
     if name not in STAGES:
         return int(import_module(TOOLS[name][0]).main(rest))
+    if {"-h", "--help"} & set(rest):
+        print(import_module("sdsiqa.training.light_help").help_of(name))
+        return 0
     signals = import_module("sdsiqa.runs.signals")
     # a signal may come while torch is imported, and that cannot be broken off in its middle
     signals.answer(signals.Answer.END, "stopped before the first step; the same command resumes" if name == "fit" else "stopped")

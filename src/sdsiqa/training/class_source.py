@@ -4,10 +4,14 @@ What the source does not settle (a decorator, `**kwargs`, a base class that is m
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
+
+import docstring_parser
 
 _DEEPEST = 8  # re-exports and base classes that are followed
 
@@ -22,6 +26,51 @@ def arguments(path: str) -> frozenset[str] | None:
         Their names; `None` where the source does not settle it.
     """
     return _arguments(path, 0)
+
+
+class Argument(NamedTuple):
+    """An argument of a constructor, as the source has it.
+
+    Args:
+        name: Its name.
+        default: Its default as written; `None` for one that has to be given.
+        text: First sentence that the docstring says of it.
+    """
+
+    name: str
+    default: str | None
+    text: str
+
+
+def described(path: str) -> list[Argument]:
+    """Describe the arguments of a class's constructor; nothing where the source does not settle it.
+
+    Args:
+        path: Module and name of the class.
+    """
+    found = _find(path, 0)
+    if found is None:
+        return []
+    init = _function(found[1], "__init__")
+    texts: dict[str, str | None] = {}
+    sources: list[ast.ClassDef | ast.FunctionDef] = [found[1], *([] if init is None else [init])]
+    for node in sources:
+        texts |= {item.arg_name: item.description for item in docstring_parser.parse(ast.get_docstring(node) or "").params}
+    if init is None:
+        pairs = [(item.target.id, item.value) for item in _fields(found[1])]  # type: ignore[union-attr]
+    else:
+        names = [argument.arg for argument in [*init.args.args[1:], *init.args.kwonlyargs]]
+        missing: list[ast.expr | None] = [None] * (len(init.args.args) - 1 - len(init.args.defaults))
+        pairs = list(zip(names, [*missing, *init.args.defaults, *init.args.kw_defaults], strict=True))
+    return [
+        Argument(name, None if value is None else ast.unparse(value), _sentence(texts.get(name) or "")) for name, value in pairs
+    ]
+
+
+def _sentence(text: str) -> str:
+    """Give the first sentence of a text, on one line."""
+    plain = " ".join(text.split())
+    return re.split(r"(?<=[.;:])\s+(?=[A-Z`D])", plain, maxsplit=1)[0]
 
 
 def method_arguments(path: str, method: str) -> frozenset[str] | None:
@@ -95,14 +144,18 @@ def _arguments(path: str, depth: int) -> frozenset[str] | None:
     if decorators or node.keywords:
         if decorators != ["dataclass"] or node.bases:
             return None
-        fields = [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
-        return frozenset(item.target.id for item in fields if isinstance(item.target, ast.Name))
+        return frozenset(item.target.id for item in _fields(node))  # type: ignore[union-attr]
     init = _function(node, "__init__")
     if init is not None:
         return _of_function(init)
     if len(node.bases) != 1 or not isinstance(node.bases[0], ast.Name) or depth >= _DEEPEST:
         return None
     return _arguments(f"{module}.{node.bases[0].id}", depth + 1)
+
+
+def _fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
+    """Give the fields of a dataclass."""
+    return [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
 
 
 def _find(path: str, depth: int) -> tuple[str, ast.ClassDef] | None:
