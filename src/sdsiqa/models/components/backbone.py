@@ -1,6 +1,7 @@
 """A timm backbone that can be entered between its levels."""
 
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from sdsiqa.errors import CheckpointError, WeightsNotFoundError
 from sdsiqa.files import user_path
+from sdsiqa.models.components.any_size import smallest_multiple
 
 _TABLES = ("relative_position_index", "attn_mask")
 """Buffers that older files carry and that the backbone computes by itself."""
@@ -101,7 +103,7 @@ class Backbone(nn.Module):
         if levels is not None and not len(levels):
             raise ValueError("levels is empty; name one or more, or set it to null for the last four")
         self._out = None if levels == "all" else (-4, -3, -2, -1) if levels is None else tuple(levels)
-        self.body = self._create(channels, pretrained=False)
+        self.body = self._create_with_levels(channels)
         if levels is None and self._ends_in_pooling:
             self._out = (-5, -4, -3, -2)
             self.body = self._create(channels, pretrained=False)
@@ -115,10 +117,12 @@ class Backbone(nn.Module):
         config = body.pretrained_cfg
         self.keeps_channels_last = str(getattr(body, "output_fmt", "NCHW")).endswith("NHWC")
         self.has_patches = not self.staged or self.keeps_channels_last
+        self.multiple = self.strides[0] if self.has_patches else 1  # patches do not overlap: a rest that fills none is refused
         self.register_buffer("mean", torch.tensor(config["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
+        self._try(channels)
         if frozen:
             self.requires_grad_(False)
         self.train()  # Lightning trains in the modes that it finds, so what is frozen must say so from the start
@@ -165,11 +169,11 @@ class Backbone(nn.Module):
         Returns:
             One `(N, C, h, w)` per level, after `alter`.
         """
-        if self.has_patches:  # they do not overlap: a rest that fills none would be refused
-            step = self.strides[0]
-            x = nn.functional.pad(x, (0, -x.shape[-1] % step, 0, -x.shape[-2] % step))
+        size = x.shape[-2:]
+        if self.multiple > 1:
+            x = nn.functional.pad(x, (0, -x.shape[-1] % self.multiple, 0, -x.shape[-2] % self.multiple))
         if not propagate or alter is None:
-            features = [self._flip(f) for f in self.body(x)]
+            features = [self._cut(self._flip(f), stride, size) for f, stride in zip(self.body(x), self.strides, strict=True)]
             return features if alter is None else [alter(level, f) for level, f in enumerate(features)]
         found: list[Tensor] = []
         for module, is_level in self._steps():
@@ -177,7 +181,36 @@ class Backbone(nn.Module):
             if is_level:
                 found.append(alter(len(found), self._flip(x)))
                 x = self._flip(found[-1], back=True)
-        return found
+        return [self._cut(f, stride, size) for f, stride in zip(found, self.strides, strict=True)]
+
+    def _cut(self, features: Tensor, stride: int, size: Sequence[int]) -> Tensor:
+        """Cut off places that show padding alone."""
+        height, width = (-(-side // stride) for side in size)
+        return features[..., :height, :width] if self.multiple > stride else features
+
+    @torch.no_grad()
+    def _try(self, channels: int) -> None:
+        """Give the backbone one picture of an odd size, so that one that cannot work is refused before a run.
+
+        Raises:
+            ValueError: It takes pictures of one size only, or its levels are no feature maps.
+        """
+
+        def levels(picture: Tensor, multiple: int) -> list[Tensor]:
+            self.multiple = multiple
+            return self.forward(picture)
+
+        self.eval()
+        made_for = cast(Any, self.body).pretrained_cfg.get("input_size", (3, 224, 224))[1:]
+        try:
+            with torch.random.fork_rng(devices=[]):
+                self.multiple = smallest_multiple(levels, channels, made_for[0], self.channels, self.multiple)
+        except ValueError as error:
+            raise ValueError(
+                f"backbone {self.name} gives no feature maps of a picture of any size ({error}); timm made it for "
+                f"{made_for[0]}×{made_for[1]}, and pictures here have sizes of their own: choose another, such as resnet50, "
+                "convnext_tiny or swin_tiny_patch4_window7_224"
+            ) from error
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switch to training, except for what is frozen."""
@@ -223,6 +256,19 @@ class Backbone(nn.Module):
                 own[name].zero_()
                 own[name][:, : value.shape[1]].copy_(value)
 
+    def _create_with_levels(self, channels: int) -> nn.Module:
+        """Build the structure; by default with the last four levels, or as many as there are."""
+        for count in (4, 3, 2) if self.levels is None else ():
+            self._out = tuple(range(-count, 0))
+            try:
+                return self._create(channels, pretrained=False)
+            except LookupError:
+                continue
+        try:
+            return self._create(channels, pretrained=False)
+        except LookupError as error:
+            raise ValueError(f"{self.name} cannot give the levels {self.levels!r} ({error.__cause__}); name others") from error
+
     def _create(self, channels: int, pretrained: bool) -> nn.Module:
         arguments: dict[str, Any] = {"pad_type": "same"} if self.same_padding else {}
         if pretrained and self.weights_file is not None:
@@ -244,12 +290,25 @@ class Backbone(nn.Module):
                 if "pad_type" in str(error):
                     raise ValueError(f"{self.name} cannot pad as TensorFlow does; set same_padding to false") from error
                 if not any(word in str(error) for word in any_size):
-                    raise
+                    raise ValueError(f"backbone {self.name}: timm cannot build it ({error}); choose another") from error
             except (AssertionError, IndexError) as error:  # timm's, for a level that is not there
-                raise ValueError(f"{self.name} cannot give the levels {self.levels!r} ({error}); name others") from error
+                raise LookupError from error
+            except (RuntimeError, ValueError, AttributeError, NotImplementedError, KeyError) as error:
+                if pretrained:
+                    raise
+                raise ValueError(self._unknown(error)) from error
             else:
                 return body
         raise AssertionError("the last attempt returns or raises")
+
+    def _unknown(self, error: Exception) -> str:
+        """Say that timm has no such backbone, or cannot take it apart."""
+        plain = self.name.partition(".")[0]
+        if timm.is_model(plain):
+            return f"backbone {self.name}: timm cannot give its levels ({' '.join(str(error).split())[:120]}); choose another"
+        near = get_close_matches(plain, timm.list_models(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; `timm.list_models()` lists those there are"
+        return f"backbone is {self.name!r}, which timm does not know{hint}"
 
     def _flip(self, x: Tensor, back: bool = False) -> Tensor:
         """Bring features of backbones that keep channels last (Swin) to `(N, C, h, w)`, or back."""
