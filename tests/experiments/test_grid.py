@@ -150,6 +150,16 @@ def test_a_cell_runs_once_and_only_as_planned(experiment: Path, monkeypatch: pyt
         run_cell(cell, os.environ)
 
 
+def test_all_of_a_benchmark_that_a_cell_learns_from_is_no_test(experiment: Path) -> None:
+    text = experiment.read_text()
+    experiment.write_text(text.replace("tests: {bid: bid.yaml}", f"tests: {{bid: bid.yaml, own: {CONFIGS}/data/livec.yaml}}"))
+    with pytest.raises(
+        ExperimentError, match=r"try: tests\.own scores all images of livec, and livec-sdsiqa-full-0-0 learns from"
+    ):
+        cells_of(experiment)
+    assert not (experiment.parent / "runs").exists()
+
+
 def test_a_stopped_cell_is_interrupted_and_not_failed(experiment: Path) -> None:
     cell, stop = cells_of(experiment)[0], threading.Event()
     stop.set()

@@ -10,7 +10,8 @@ from typing import Any
 
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.cell import FACTS, QUIET, Cell
-from sdsiqa.experiments.definition import Experiment, Variant
+from sdsiqa.experiments.definition import Experiment, Variant, read_yaml
+from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import hash_of
 from sdsiqa.runs.folder import RunFolder
@@ -44,8 +45,22 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
         first = None if variant.first is None else cells[variant.first.name]
         argv = (*variant.words, *_named(experiment, variant, folder, first), *QUIET)
         tests = {} if variant.is_first else experiment.tests
-        cells[variant.name] = Cell(variant, folder, facts, answer["config"], argv, tests, answer["error"], first)
+        cells[variant.name] = cell = Cell(variant, folder, facts, answer["config"], argv, tests, answer["error"], first)
+        _refuse_leak(experiment, cell)
     return list(cells.values()), int(answers["gpus"])
+
+
+def _refuse_leak(experiment: Experiment, cell: Cell) -> None:
+    """Refuse a test on all images of a benchmark that a cell, or its first stage, learns from."""
+    for name, file in cell.tests.items():
+        benchmark = (read_yaml(file) or {}).get("benchmark") or {}
+        tested = class_name(str(benchmark.get("class_path", name))).lower()
+        for part in (cell, cell.first):
+            if part is not None and part.benchmark == tested:
+                raise ExperimentError(
+                    f"{experiment.name}: tests.{name} scores all images of {tested}, and {part.name} learns from "
+                    f"them; leave it out of tests, or test it in an experiment without {part.variant.benchmark}"
+                )
 
 
 def _named(experiment: Experiment, variant: Variant, folder: Path, first: Cell | None) -> list[str]:

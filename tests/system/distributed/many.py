@@ -26,10 +26,17 @@ class Many(Benchmark):
         return pd.read_csv(self.root / "scores.csv", dtype={"content": str}, keep_default_na=False)
 
 
-def draw(root: Path, val: int, test: int) -> None:
+class More(Many):
+    """Other pictures, which weights of `Many` have not seen."""
+
+    name = "more"
+    title = "More"
+
+
+def draw(root: Path, val: int, test: int, seed: int) -> None:
     """Draw the benchmark; pictures get smaller and greyer with their score, which a network can learn."""
     parts = ["train"] * TRAIN + ["val"] * val + ["test"] * test
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     rows = []
     for number, (part, mos) in enumerate(zip(parts, rng.uniform(0, 1, len(parts)), strict=True)):
         image = scene(number % 40, 64 + 8 * (number % 3), 72)

@@ -28,7 +28,14 @@ def words(
     overlay.write_text(json.dumps({"model": {"network": {"init_args": network}}}))
     return [
         *("-c", str(CONFIGS / "demo.yaml"), "-c", str(overlay), "--run.folder", str(folder)),
-        *("--data.benchmark", "many.Many", "--data.benchmark.root", str(root / data), "--data.split", "official"),
+        *(
+            "--data.benchmark",
+            "many.More" if data == "large" else "many.Many",
+            "--data.benchmark.root",
+            str(root / data),
+            "--data.split",
+            "official",
+        ),
         *("--data.batch_size", str(batch or BATCH[world]), "--data.num_workers", "0", "--data.cache", "null"),
         *("--data.crop", "48", "--data.view", "grid" if data == "small" else "whole", "--data.grid", "[2, 2]"),
         *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--trainer.log_every_n_steps", "1"),
@@ -53,8 +60,8 @@ def launch(
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two benchmarks and a trained checkpoint."""
     root = tmp_path_factory.mktemp("many")
-    draw(root / "small", val=SMALL, test=LARGE)
-    draw(root / "large", val=LARGE, test=SMALL)
+    draw(root / "small", val=SMALL, test=LARGE, seed=1)
+    draw(root / "large", val=LARGE, test=SMALL, seed=2)
     fit = ["fit", *words(root, "small", root / "fit", 1, "--trainer.max_epochs", "2")]
     launch(root, 1, [fit])
     return root
