@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from report_runs import draw_images, make_run
 from runs import fit
 from sdsiqa import metrics
 from sdsiqa.cli import main
+from sdsiqa.errors import RunMismatchError
 from sdsiqa.experiments.definition import Experiment
 from sdsiqa.metrics.significance import meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report import Blank, write
@@ -23,6 +25,7 @@ from sdsiqa.report.reproduced import MADE, PAPER
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import NO_INTERVAL, Table
 from sdsiqa.report.tables.quoted import plain
+from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.scores import SPREAD, read_scores, write_scores
 
 
@@ -354,6 +357,51 @@ def test_a_foreign_method_joins_by_its_scores_alone(tmp_path: Path) -> None:
     assert found["runs-live-test-niqe"].frame["split"].tolist() == ["0", "1"]
     alone = read_results([next(runs.glob("live-*-0-0-*")), runs / "niqe" / "scores.csv"])
     assert {result.label for result in alone} == {"sdsiqa", "niqe"}
+
+
+def test_tables_say_what_settings_were_tuned_on_and_what_minutes_are(tmp_path: Path) -> None:
+    for split, place in ((0, "live-9"), (1, "live-9"), (2, "")):
+        folder = make_run(tmp_path, "live", split=split, tested=["csiq"], method="sdsiqa" if place else "other")
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config["run"]["tuned_on"] = place
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+        if place:
+            RunFolder(folder).update(cost={"training_hours": 0.1, "wall_hours": 0.2})
+    files = write([tmp_path], tmp_path / "out", with_images=False)
+    text = next(file for file in files if file.name == "report.md").read_text()
+    note = "settings tuned on split 9 of live"
+    assert text.count(f"{note}: images tested here lie in its other parts, so the scores flatter the method") >= 2
+    assert f"] {note}\n" in text.partition("across benchmarks")[2]  # of another benchmark
+    assert "Minutes: wall time of sdsiqa fit from its start to its last score" in text
+    assert "Minutes: training steps alone" in text
+    assert " 12.0 |" in text
+
+
+def test_a_further_test_of_a_run_is_reported_where_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(tmp_path, "live")
+    other = folder / "scores" / "live-test.0123abcd.csv"
+    other.write_bytes((folder / "scores" / "live-test.csv").read_bytes())
+    RunFolder(folder).write("tests.json", b'{"live-test.0123abcd": {"differs": ["crop: 64 \xe2\x86\x92 48"]}}')
+    (first,) = read_results([folder])
+    assert first.ablation == "full"
+    assert "live-test.0123abcd.csv is of a further test with other settings" in capsys.readouterr().err
+    both = read_results([folder, other])
+    assert [(result.part, result.ablation) for result in both] == [("test", "full"), ("test", "crop: 64 → 48")]
+
+
+def test_a_run_without_its_split_is_not_reported(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "live")
+    RunFolder(folder).update(split_hash=json.loads((folder / "split.json").read_text())["sha256"])
+    assert read_results([folder])
+    text = (folder / "split.json").read_text()
+    content = json.loads(text)
+    content["train"]["images"], content["test"]["images"] = content["test"]["images"], content["train"]["images"]
+    (folder / "split.json").write_text(json.dumps(content))
+    with pytest.raises(RunMismatchError, match="lists other images than the run has seen"):
+        read_results([folder])
+    (folder / "split.json").unlink()
+    with pytest.raises(RunMismatchError, match=r"nobody knows which images .* has seen"):
+        read_results([folder])
 
 
 def test_one_table_of_a_run_may_be_named(tmp_path: Path) -> None:

@@ -56,10 +56,9 @@ class Split:
             SplitLeakError: As `check_split`.
         """
         rows = {part: tuple(sorted(int(row) for row in parts[part])) for part in PARTS}
-        images = {part: sorted(table["image"].iloc[list(rows[part])].str.lower()) for part in PARTS}
-        content = json.dumps({"benchmark": benchmark, "name": name, **images}, sort_keys=True)
+        images = {part: table["image"].iloc[list(rows[part])] for part in PARTS}
         unit = "content" if _contents(table).duplicated().any() else "image"
-        split = cls(benchmark, name, unit, **rows, sha256=hashlib.sha256(content.encode()).hexdigest())
+        split = cls(benchmark, name, unit, **rows, sha256=split_hash(benchmark, name, images))
         check_split(split, table)
         return split
 
@@ -84,6 +83,18 @@ class Split:
             counts = {"images": len(images), "contents": len(contents)}
             document[part] = {"counts": counts, "contents": contents, "images": images}
         return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def split_hash(benchmark: str, name: str, images: Mapping[str, Iterable[str]]) -> str:
+    """Hash a split, whatever the order or the letter case of its images; 64 hexadecimal digits.
+
+    Args:
+        benchmark: The benchmark's name.
+        name: The split's name.
+        images: Paths of the images of each part.
+    """
+    parts = {part: sorted(image.lower() for image in images[part]) for part in PARTS}
+    return hashlib.sha256(json.dumps({"benchmark": benchmark, "name": name, **parts}, sort_keys=True).encode()).hexdigest()
 
 
 def counts(units: int) -> tuple[int, int, int]:

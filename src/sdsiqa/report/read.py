@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from sdsiqa.benchmarks.splits import split_hash
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.metrics.significance import TEST_PER_TRAIN
 from sdsiqa.report.checks import check_results
 from sdsiqa.report.external import foreign_files, read_foreign
 from sdsiqa.report.result import FULL, Result
 from sdsiqa.runs.class_paths import class_name
+from sdsiqa.runs.entries import Entries
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
@@ -70,6 +72,7 @@ def read_result(folder: Path, file: Path) -> Result:
     config, record = _config(folder), RunFolder(folder).record
     run, data = config.get("run") or {}, config.get("data") or {}
     benchmark, _, part = file.stem.rpartition("-")
+    part, _, other = part.partition(".")  # not the first test of that part
     split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
     name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
     source = data.get("benchmark") or {}
@@ -78,11 +81,12 @@ def read_result(folder: Path, file: Path) -> Result:
     trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
     test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
     root = (source.get("init_args") or {}).get("root")
-    hours = (record.get("cost") or {}).get("training_hours", NAN)
+    cost = record.get("cost") or {}
+    hours = cost.get("wall_hours", cost.get("training_hours"))
     return Result(
         file=file,
         method=str(run.get("method") or record.get("method") or _network(config) or name),
-        ablation=str(run.get("ablation") or record.get("ablation") or FULL),
+        ablation=_ablation(str(run.get("ablation") or record.get("ablation") or FULL), folder, file.stem if other else ""),
         trained_on=trained_on,
         benchmark=benchmark,
         part=part,
@@ -91,6 +95,8 @@ def read_result(folder: Path, file: Path) -> Result:
         table=ordered(read_scores(file, allow_nan=True)),
         test_per_train=test / train if test and train else TEST_PER_TRAIN,
         minutes=60 * (NAN if hours is None else hours),
+        is_wall_time="wall_hours" in cost,
+        tuned_on=str(run.get("tuned_on") or ""),
         chosen_by=str(record.get("chosen_by") or ""),
         seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
         tested=frozenset(parts.get("test", ())),
@@ -124,7 +130,11 @@ def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], lis
         return [], []
     tables, folders, foreign = [], run_folders(path), foreign_files(path)
     for folder in folders:
-        found = [(folder, file) for file in sorted((folder / "scores").glob("*.csv"))]
+        every = sorted((folder / "scores").glob("*.csv"))
+        others = [file for file in every if "." in file.stem.rpartition("-")[2]]
+        for file in others:
+            left_out.add(file, "is of a further test with other settings, and the first one stands; name this file to report it")
+        found = [(folder, file) for file in every if file not in others]
         reason = why_unfinished(folder)
         if reason:
             left_out.add(folder, reason)
@@ -135,6 +145,14 @@ def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], lis
     if not folders and not foreign:
         left_out.add(path, "holds no scores/*.csv")
     return tables, foreign
+
+
+def _ablation(ablation: str, folder: Path, entry: str) -> str:
+    """Give what was changed in a method: in its training, and in a test that is not the first of its part."""
+    if not entry:
+        return ablation
+    differs = "; ".join(Entries(RunFolder(folder)).read().get(entry, {}).get("differs") or [entry])
+    return differs if ablation == FULL else f"{ablation}; {differs}"
 
 
 def _is_first_stage(folder: Path) -> bool:
@@ -169,10 +187,26 @@ def _network(config: dict[str, Any]) -> str:
 
 
 def _split(folder: Path) -> dict[str, list[str]]:
-    """Images of each part, as `split.json` names them; empty without one."""
+    """Images of each part, as `split.json` names them.
+
+    Raises:
+        RunMismatchError: It is not there, or not that of the run, so nobody knows what the run has seen.
+    """
     file = folder / "split.json"
     content = read_record(file)
+    if not content:
+        raise RunMismatchError(
+            f"{file} does not exist, so nobody knows which images {folder} has seen; put it back, or leave the run out"
+        )
     try:
-        return {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")} if content else {}
+        parts = {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")}
+        found = split_hash(content["benchmark"], content["name"], parts)
     except (KeyError, TypeError) as error:
         raise RunMismatchError(f"{file} is no split: it lacks the images of a part; put it back, or leave the run out") from error
+    known = RunFolder(folder).record.get("split_hash", found)
+    if known != found:
+        raise RunMismatchError(
+            f"{file} lists other images than the run has seen (its hash is {found[:12]}…, and run.json says {known[:12]}…); put "
+            "the run's own back, or leave the folder out"
+        )
+    return parts

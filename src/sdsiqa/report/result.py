@@ -37,7 +37,8 @@ class Result:
         seed: Seed of its training; empty if unknown.
         table: The score table, in order of its images.
         test_per_train: Test images per training image.
-        minutes: Of training; NaN if unknown.
+        minutes: That the run took; NaN if unknown.
+        is_wall_time: Whether these are of wall time; else of training steps alone.
         chosen_by: What chose the epoch; empty if unknown.
         seen: Images of the training and validation part; empty if unknown.
         tested: Images of the test part; empty if unknown.
@@ -45,6 +46,7 @@ class Result:
         is_foreign: Whether it is not of a run of ours.
         settings: What decided the run but for split and seed: values by dotted key.
         remark: What the run says a reader must know of it.
+        tuned_on: What its settings were chosen on, as the run says; empty if nothing is known.
     """
 
     file: Path
@@ -58,6 +60,7 @@ class Result:
     table: pd.DataFrame
     test_per_train: float = TEST_PER_TRAIN
     minutes: float = float("nan")
+    is_wall_time: bool = True
     chosen_by: str = ""
     seen: frozenset[str] = field(default_factory=frozenset)
     tested: frozenset[str] = field(default_factory=frozenset)
@@ -65,6 +68,7 @@ class Result:
     is_foreign: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
+    tuned_on: str = ""
 
     @property
     def label(self) -> str:

@@ -31,7 +31,7 @@ def mean_of(spread: Spread) -> str:
 
 
 def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], evidence: Evidence, marks: Marks) -> str:
-    """Mark what a reader must know of a row: its remark, NaN, missing splits, a wrong direction, how epochs were chosen.
+    """Mark what a reader must know of a row: its remark, tuning, NaN, missing splits, a wrong direction, how epochs were chosen.
 
     Args:
         results: The row's.
@@ -41,6 +41,7 @@ def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], e
         marks: Where the reasons are collected.
     """
     text = "".join(marks.add(remark) for remark in dict.fromkeys(run.remark for run in results))
+    text += "".join(marks.add(line) for line in tuned(results))
     text += "".join(marks.add(fault) for fault in dict.fromkeys(evidence.fault(run) for run in results) if fault)
     missing = sorted(everywhere - {run.split for run in results})
     if missing:
@@ -53,6 +54,25 @@ def warnings_of(results: Sequence[Result], srcc: Spread, everywhere: set[str], e
     if len(chosen) > 1:
         text += marks.add(f"epochs were chosen in different ways: {', '.join(chosen)}")
     return text
+
+
+def tuned(results: Sequence[Result]) -> list[str]:
+    """Say what settings were tuned on, where runs declare it; and what that means for scores of the same benchmark.
+
+    Args:
+        results: Of one method.
+    """
+    found = []
+    for place in dict.fromkeys(run.tuned_on for run in results if run.tuned_on):
+        benchmark, _, split = place.partition("-")
+        own = [run for run in results if run.tuned_on == place and run.benchmark == benchmark.lower()]
+        line = f"settings tuned on split {split} of {benchmark}" if split else f"settings tuned on {benchmark}"
+        if any(run.split == split for run in own):
+            line += ", whose test part is scored here"
+        elif own:
+            line += ": images tested here lie in its other parts, so the scores flatter the method"
+        found.append(line)
+    return found
 
 
 def is_turned(srcc: Spread) -> bool:

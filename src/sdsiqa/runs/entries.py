@@ -1,7 +1,6 @@
 """The tests of a run: the first one of a part stands, and another one is an entry of its own name."""
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import plain_values, to_json
 from sdsiqa.runs.fingerprint import hash_of
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.runs.records import read_record
 from sdsiqa.runs.scores import read_scores
 
 NAME = "tests.json"
@@ -49,10 +48,7 @@ class Entries:
         Raises:
             RunMismatchError: The file is damaged.
         """
-        try:
-            return dict(json.loads(self.path.read_bytes())) if self.path.exists() else {}
-        except (ValueError, TypeError) as error:
-            raise RunMismatchError(f"{self.path} cannot be read ({error}); put it back, or remove the folder") from error
+        return read_record(self.path)
 
     def enter(self, key: str, settings: Mapping[str, Any]) -> Entry:
         """Find the place of a test: its own from before, or a new one.

@@ -31,7 +31,7 @@ class FirstStage:
         code_version: Version of the code that trained it.
         run: Name of its folder.
         checkpoint: Which of its checkpoints is read: `best` or the stem of a file.
-        training_hours: Its hours of training.
+        wall_hours: Hours of wall time that it took.
         file: That checkpoint; `None` for a run that is planned, or known from a record alone.
         stage_one: The record of its own first stage, if it has one.
     """
@@ -43,7 +43,7 @@ class FirstStage:
     code_version: str
     run: str = ""
     checkpoint: str = "best"
-    training_hours: float | None = None
+    wall_hours: float | None = None
     file: Path | None = None
     stage_one: Mapping[str, Any] | None = None
 
@@ -90,7 +90,7 @@ class FirstStage:
             **{name: str(record.get(name, "")) for name in _IDENTITY},
             run=folder.path.name,
             checkpoint=file.stem if place.is_file() else "best",
-            training_hours=(record.get("cost") or {}).get("training_hours"),
+            wall_hours=(record.get("cost") or {}).get("wall_hours"),
             file=file,
             stage_one=record.get("stage_one"),
         )

@@ -39,6 +39,7 @@ class RunSettings:
         method: What tables call the method.
         ablation: What tables call the variant of the method; `full` leaves nothing out.
         remark: What a reader of tables must know of it, such as that it learnt for too short a time.
+        tuned_on: What its settings were chosen on, as benchmark and split, such as `livec-9`; tables say so.
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
         test: Whether the test part is read at the end; a first stage leaves it alone.
@@ -56,6 +57,7 @@ class RunSettings:
     method: str = "sdsiqa"
     ablation: str = "full"
     remark: str = ""
+    tuned_on: str = ""
     checkpoint_every: int = 500
     test: bool = True
 

@@ -2,9 +2,10 @@
 
 import dataclasses
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
@@ -69,6 +70,7 @@ class QualityCLI(LightningCLI):
     plain: dict[str, Any]
     first: FirstStage | None
     _loggers: Any
+    begun: ClassVar[float] = 0.0
 
     @classmethod
     def start(cls, args: list[str] | None) -> Self:
@@ -77,6 +79,7 @@ class QualityCLI(LightningCLI):
         Args:
             args: Words after `sdsiqa`; `None`: use `sys.argv`.
         """
+        cls.begun = time.perf_counter()
         for package in ("sdsiqa.benchmarks", "sdsiqa.saliency"):  # the parser takes bare names of classes that are imported
             public_classes(package)
         return cls(
@@ -165,7 +168,7 @@ class QualityCLI(LightningCLI):
         folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
         own = [
             EpochScores(folder, score_writers(method), self._evaluation(recipe)),
-            *(SameStatistics(), StepSeeds(), step_sync, Cost(folder), History(folder, step_sync)),
+            *(SameStatistics(), StepSeeds(), step_sync, Cost(folder, self.begun), History(folder, step_sync)),
             *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]
         config.callbacks = [*(config.callbacks or []), *own]
@@ -264,7 +267,9 @@ class QualityCLI(LightningCLI):
 
     @rank_zero_only
     def _finish(self) -> None:
-        self.folder.update(state="finished", finished=now(), chosen_by=self._chosen_by())
+        (cost,) = (callback for callback in self.trainer.callbacks if isinstance(callback, Cost))  # type: ignore[attr-defined]
+        spent = {**self.folder.record.get("cost", {}), "wall_hours": cost.wall / 3600}
+        self.folder.update(state="finished", finished=now(), chosen_by=self._chosen_by(), cost=spent)
         keep = self._get(self.config_init, "wandb").checkpoints
         artifacts.log_results(self.trainer.loggers, self.folder.path, self.folder.best if keep else None)
         rank_zero_info(self.folder.summary())

@@ -76,24 +76,33 @@ class History(Callback):
 
 
 class Cost(Callback):
-    """Records throughput, memory and hours, which headers of configurations quote.
+    """Records throughput, memory and hours, which tables and headers of configurations quote.
+
+    Wall time is that of `sdsiqa fit` from its start to its last score: data, validation and test included, over all starts
+    that led to the result. What a killed process did after its last checkpoint is not in it.
 
     Args:
         folder: The run's.
+        begun: When this process began, on the clock of `time.perf_counter`.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    def __init__(self, folder: RunFolder, begun: float) -> None:
+        self.folder, self.begun, self.before = folder, begun, 0.0
         self.images, self.seconds = 0, 0.0
         self._since = self._begun = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """Travel with the checkpoint."""
-        return {"images": self.images, "seconds": self.seconds}
+        return {"images": self.images, "seconds": self.seconds, "wall": self.wall}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from the checkpoint."""
-        self.images, self.seconds = state_dict["images"], state_dict["seconds"]
+        self.images, self.seconds, self.before = state_dict["images"], state_dict["seconds"], state_dict.get("wall", 0.0)
+
+    @property
+    def wall(self) -> float:
+        """Seconds of wall time until now, those of earlier starts included."""
+        return self.before + time.perf_counter() - self.begun
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start the clock of what is fitted before the first step."""

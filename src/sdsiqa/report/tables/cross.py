@@ -5,6 +5,7 @@ import pandas as pd
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import by_label
+from sdsiqa.report.rows import tuned
 from sdsiqa.report.table import Table, about_dashes, number, span
 
 ORDER = 40
@@ -27,7 +28,8 @@ def tables(context: ReportContext) -> list[Table]:
     groups = sorted({result.group for result in results})
     for label, some in by_label(results).items():
         for trained_on in sorted({result.trained_on for result in some}):
-            line = [label, trained_on or "–"]
+            own = [result for result in some if result.trained_on == trained_on and result.is_cross]
+            line = [label + "".join(marks.add(text) for text in tuned(own)), trained_on or "–"]
             for group in groups:
                 own = [result for result in some if (result.trained_on, result.group) == (trained_on, group)]
                 if not own:

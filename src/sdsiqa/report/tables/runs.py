@@ -1,11 +1,13 @@
 """Every run: a row per score table, then what they have in common."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Result, by_label, stem
-from sdsiqa.report.rows import is_turned
+from sdsiqa.report.rows import is_turned, tuned
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table, about_dashes, number, span
 
@@ -65,6 +67,8 @@ def _table(group: str, label: str, trained_on: str, results: list[Result], evide
         "RMSE and PLCC are of scores against quality in [0, 1]; both are raw unless it says logistic. 95 %: bootstrap over "
         + ("contents" if _has_contents(results[0]) else "images")
         + ".",
+        *_minutes(results),
+        *tuned(results),
         *about_dashes(*frame["srcc_low"]),
     ]
     return Table(
@@ -77,6 +81,16 @@ def _table(group: str, label: str, trained_on: str, results: list[Result], evide
         frame,
         texts=0,
     )
+
+
+def _minutes(results: Sequence[Result]) -> list[str]:
+    """Say what the minutes are of."""
+    kinds = {result.is_wall_time for result in results if result.minutes == result.minutes}
+    told = {
+        True: "wall time of sdsiqa fit from its start to its last score, a first stage left out",
+        False: "training steps alone, where a run did not record its wall time",
+    }
+    return [f"Minutes: {'; or '.join(told[kind] for kind in sorted(kinds, reverse=True))}."] if kinds else []
 
 
 def _has_contents(result: Result) -> bool:
