@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from sdsiqa.cli import STAGES, TOOLS
 
@@ -101,6 +102,36 @@ def test_no_link_is_dead(file: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+@pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_table_renders_as_one(file: Path) -> None:
+    """A line that starts with a bar is a row of a table, and has as many cells as the table's head."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(file.read_text())
+    tables = [token.map for token in tokens if token.type == "table_open" and token.map]
+    code = [token.map for token in tokens if token.type in ("fence", "code_block") and token.map]
+    lines = file.read_text().splitlines()
+    rows = {n for n, line in enumerate(lines) if line.startswith("|")} - {n for start, end in code for n in range(start, end)}
+    assert rows == {n for start, end in tables for n in range(start, end)}
+    for start, end in tables:
+        cells = {len(re.findall(r"(?<!\\)\|", lines[n])) for n in range(start, end)}
+        assert len(cells) == 1, (start + 1, cells)
+
+
+def test_the_protocol_names_what_enforces_it() -> None:
+    table = (ROOT / "docs" / "protocol.md").read_text().split("| --- | --- | --- | --- |\n")[1].split("\n\n")[0].splitlines()
+    assert len(table) >= 12
+    source = "\n".join(file.read_text() for file in SOURCE.rglob("*.py"))
+    for row in table:
+        _, _, enforced, when, tested, _ = (cell.strip() for cell in row.split("|"))
+        assert when
+        files = re.findall(r"`((?:\w+/)*\w+\.py)`", enforced)
+        names = [name for name in re.findall(r"`([\w.]+)`", enforced) if not name.endswith((".py", ".json")) and "/" not in name]
+        assert files or names
+        assert [name for name in files if not (SOURCE / name).exists()] == []
+        missing = [name for name in names if not re.search(rf"(def|class) {name.split('.')[-1]}\b", source)]
+        assert [name for name in missing if name not in ("init_from",)] == [], row
+        assert all((ROOT / name).exists() for name in re.findall(r"`(tests/[\w/]+\.py)`", tested)), row
 
 
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
