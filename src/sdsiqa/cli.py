@@ -26,6 +26,15 @@ TOOLS = {
 }
 
 
+STOPPED = {
+    "score": "stopped before the first score",
+    "saliency": "stopped; the same command resumes",
+    "check-data": "stopped",
+    "report": "stopped; files are whole or not there",
+}
+"""What Ctrl-C says in the tools that work for longer; `grid` answers signals itself."""
+
+
 def overview() -> str:
     """List the verbs, with a line each."""
     lines = {**STAGES, **{name: line for name, (_, line) in TOOLS.items()}}
@@ -83,12 +92,20 @@ def _run(words: list[str]) -> int:
     process = import_module("sdsiqa.runs.process")
     process.check_launcher()
     process.share_cores()
-    if name not in STAGES:
+    if name not in STAGES and name not in STOPPED:
         return int(import_module(TOOLS[name][0]).main(rest))
     if {"-h", "--help"} & set(rest):
         print(import_module("sdsiqa.training.light_help").help_of(name))
         return 0
     signals = import_module("sdsiqa.runs.signals")
+    if name in STOPPED:
+        signals.answer(signals.Answer.END, STOPPED[name])
+        signals.listen(name)
+        try:
+            with signals.obeyed():
+                return int(import_module(TOOLS[name][0]).main(rest))
+        finally:
+            signals.stop_listening()
     # a signal may come while torch is imported, and that cannot be broken off in its middle
     signals.answer(signals.Answer.END, "stopped before the first step; the same command resumes" if name == "fit" else "stopped")
     signals.listen(name)
@@ -109,7 +126,7 @@ def _prepare_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:  # closed by who started the process
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - as long as the process lives
-        elif getattr(stream, "errors", None) == "strict" and hasattr(stream, "reconfigure"):
+        elif getattr(stream, "errors", None) in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -13,7 +13,6 @@ from fakes import scene
 from matplotlib.figure import Figure
 
 import sdsiqa
-from runs import fit
 from sdsiqa import plots
 from sdsiqa.cli import main
 from sdsiqa.errors import CheckpointError, ImageError
@@ -21,24 +20,6 @@ from sdsiqa.images import read_image, write_image
 from sdsiqa.inference.scorer import Scorer
 
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDSIQA_TEST_SUBSET", "1")
-        patch.setenv("WANDB_MODE", "disabled")
-        return fit(tmp_path_factory.mktemp("run"), epochs=1)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(run: Path) -> Path:
-    return run / "checkpoints" / "best.ckpt"
-
-
-@pytest.fixture(scope="module")
-def scorer(checkpoint: Path) -> Scorer:
-    return sdsiqa.load(checkpoint)
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import hashlib
 import io
-import multiprocessing
 import os
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -26,8 +24,10 @@ from sdsiqa.benchmarks.tree import Located, complaints
 from sdsiqa.errors import BenchmarkNotFoundError, ClassNotFoundError, ImageError, SdsiqaError
 from sdsiqa.files import read_file
 from sdsiqa.images import decode_image
+from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import Arguments, any_path, at_least
 from sdsiqa.runs.progress import track
+from sdsiqa.runs.workers import in_processes
 
 SECONDS = 0.03
 """Time that a core takes to decode an image of a megapixel twice."""
@@ -98,10 +98,8 @@ def inspect_all(root: Path, paths: list[str], jobs: int) -> dict[str, Finding]:
     title = f"decoding every image of {root}"
     if jobs == 1 or len(paths) < 100:
         return {path: work(path) for path in track(paths, title, each=SECONDS)}
-    # spawn, not fork: the caller may hold threads
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        results = pool.map(work, paths, chunksize=16)
-        return dict(zip(paths, track(results, title, len(paths), each=SECONDS / jobs), strict=True))
+    results = in_processes(work, paths, jobs, chunk=16)
+    return dict(zip(paths, track(results, title, len(paths), each=SECONDS / jobs), strict=True))
 
 
 @dataclass
@@ -278,6 +276,7 @@ def main(args: Sequence[str] | None = None) -> int:
         benchmark = benchmark_from_words(words.benchmark, words.root, home, words.short_side)
     except (BenchmarkNotFoundError, ClassNotFoundError, ValueError) as error:
         parser.error(str(error))
+    signals.answer(signals.Answer.RAISE)
     report = check_benchmark(benchmark, words.jobs)
     # without a terminal there is no width to fit: long lines stay whole for grep
     console = Console() if Console().is_terminal else Console(width=120)

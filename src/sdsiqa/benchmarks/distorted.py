@@ -19,7 +19,7 @@ from sdsiqa.benchmarks.distortions.sets import SETS
 from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import user_path, write_bytes
-from sdsiqa.images import SUFFIXES, read_image, resize_short_side, write_image
+from sdsiqa.images import SUFFIXES, find_images, read_image, resize_short_side, write_image
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.ranges import check_counts
@@ -84,8 +84,7 @@ class Distorted(Benchmark):
             BenchmarkMismatchError: Two differ in nothing but their suffix or letter case.
         """
         found: dict[str, Path] = {}
-        files = sorted(file for file in self.photographs.rglob("*") if file.suffix.lower() in SUFFIXES)
-        for file in files:
+        for file in find_images(self.photographs) if self.photographs.is_dir() else ():
             content = "--".join(file.relative_to(self.photographs).with_suffix("").parts).lower()
             if content in found:
                 raise BenchmarkMismatchError(f"{found[content]} and {file} would have one name; rename one of them")

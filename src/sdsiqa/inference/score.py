@@ -1,83 +1,149 @@
 """`sdsiqa score`: image files in, scores out."""
 
 import argparse
-import csv
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from sdsiqa.errors import CheckpointError, ImageError
-from sdsiqa.images import SUFFIXES
-from sdsiqa.runs.arguments import Arguments, any_path, folder
+import numpy as np
+from numpy.typing import NDArray
+
+from sdsiqa.errors import CheckpointError, ImageError, MapNotFoundError, SdsiqaError, SettingError
+from sdsiqa.images import SUFFIXES, find_images
+from sdsiqa.images.search import is_drawn, is_looked_for
+from sdsiqa.inference.rows import Rows
+from sdsiqa.runs import signals
+from sdsiqa.runs.arguments import Arguments, any_path, file_to_write, folder_to_write
+from sdsiqa.runs.output import printable
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.runs.progress import track
+
+Pixels = NDArray[np.uint8]
 
 SCALES = ("mos", "0-100", "0-1")
 
 
 def main(args: list[str] | None = None) -> int:
-    """Score image files; broken ones are listed at the end, the rest is still scored.
+    """Score image files, each row written when it is computed; broken files are listed at the end, the rest is still scored.
 
     Args:
         args: Words after `sdsiqa score`; `None`: use `sys.argv`.
 
     Returns:
-        0 if all files were scored, 1 if some were not.
+        0 if all files were scored, 1 if some were not, or lack their map.
     """
     options = _parser().parse_args(args)
-    files = list(find_images(options.images, options.map))
+    broken: list[str] = []
+    files = list(named_images(options.images, broken))
     if not files:
-        raise ImageError(f"no images in {' '.join(options.images)}; looked for {' '.join(sorted(SUFFIXES))}")
-    checkpoint = options.checkpoint or newest_checkpoint(options.runs)
+        looked_for = f"no images in {' '.join(options.images)}; looked for {' '.join(sorted(SUFFIXES))}"
+        raise ImageError(printable("; ".join([*broken, looked_for])))
+    maps = _places_of_maps(files, options)
+    checkpoint = checkpoint_in(options.checkpoint) if options.checkpoint else newest_checkpoint(options.runs)
     keep_freed_memory()
     from sdsiqa.inference.scorer import load  # torch: only when there is something to score
 
     scorer = load(checkpoint, options.device)
     names = {"mos": f"the scale of {scorer.recipe.benchmark}", "0-100": "0 to 100", "0-1": "0 to 1"}
     scale = f"{names[options.scale]}, higher is {_direction(scorer, options.scale)}"
-    print(f"{checkpoint}: scores on {scale}", file=sys.stderr)
-    rows, broken, base = [], [], _base(options.images, files)
-    for file in track(files, "scoring"):
-        try:
-            score = _scaled(scorer, scorer.score(file), options.scale)
+    last = "; there is no best.ckpt, so these are the weights of the last step" if checkpoint.name == "last.ckpt" else ""
+    print(f"{printable(str(checkpoint))}: scores on {scale}{last}", file=sys.stderr)
+    without_map: list[str] = []
+    fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
+    # in a terminal the rows themselves show the progress
+    shown = track(files, "scoring", is_shown=not sys.stdout.isatty())
+    with Rows(options.format, fields, sys.stdout) as rows:
+        for file in shown:
+            signals.answer(signals.Answer.RAISE, f"stopped; {rows.count} of {len(files)} files are scored")
+            try:
+                planes = scorer.look(file)
+                score = _scaled(scorer, scorer.score_planes(*planes, str(file)), options.scale)
+            except Exception as error:  # one file must not cost the scores of the others
+                broken.append(_reason(file, error))
+                continue
             row: dict[str, Any] = {"image": str(file), "score": score, "scale": options.scale}
-            if options.map is not None:
-                target = options.map / _placed(file).relative_to(base)
-                row["map"] = str(_write_map(scorer, file, score, scale, target.with_name(f"{target.name}.png")))
-            rows.append(row)
-        except ImageError as error:
-            broken.append(str(error))
-    _write(rows, options, sys.stdout)
-    if broken:
-        print(f"{len(broken)} of {len(files)} files could not be scored:", file=sys.stderr)
-        print("\n".join(f"  {line}" for line in broken), file=sys.stderr)
-    return 1 if broken else 0
+            if file in maps:
+                try:
+                    title = printable(file.name)
+                    row["map"] = str(_write_map(scorer, *planes, score=score, title=title, scale=scale, target=maps[file]))
+                except Exception as error:
+                    without_map.append(_reason(maps[file], error))
+            rows.write(row)
+    _list(f"{len(broken)} of {rows.count + len(broken)} files could not be scored", broken)
+    _list(f"{len(without_map)} maps could not be drawn", without_map)
+    return 1 if broken or without_map else 0
 
 
-def find_images(arguments: Sequence[str], but: Path | None = None) -> Iterator[Path]:
-    """Expand folders and patterns into files; other names are kept, so that a wrong one is reported.
+def named_images(arguments: Sequence[str], problems: list[str] | None = None) -> Iterator[Path]:
+    """Expand folders and patterns into files, each once; other names are kept, so that a wrong one is reported.
 
     Args:
-        arguments: Files, folders (searched recursively) and patterns such as `photos/*.jpg`.
-        but: Folder that a search leaves out, where maps are drawn: those of an earlier call are not photographs.
+        arguments: Files, folders (searched as `find_images` does) and patterns such as `photos/*.jpg`.
+        problems: Takes a sentence for each folder that cannot be read.
+
+    Yields:
+        Files.
     """
-    left_out = None if but is None else but.resolve()
+    seen: set[Path] = set()
     for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-            yield from (file for file in found if left_out is None or not file.resolve().is_relative_to(left_out))
-        elif any(sign in argument for sign in "*?[") and not path.exists():
-            anchor = Path(path.anchor or ".")
-            yield from sorted(anchor.glob(str(path.relative_to(path.anchor)))) or [path]
-        else:
+        for file in _expanded(argument, problems):
+            place = _placed(file)
+            if place not in seen:
+                seen.add(place)
+                yield file
+
+
+def _expanded(argument: str, problems: list[str] | None) -> Iterator[Path]:
+    path = any_path(argument)
+    if _is_folder(path):
+        yield from find_images(path, problems=problems)
+    elif _is_there(path) or not any(sign in argument for sign in "*?["):
+        yield path
+    else:
+        found = _matches(path)
+        for place in sorted(found, key=_is_folder):  # a link back must not rename what is found directly
+            if _is_folder(place):
+                yield from find_images(place, problems=problems)
+            elif is_looked_for(place):
+                yield place
+        if not found:
             yield path
 
 
+def _matches(pattern: Path) -> list[Path]:
+    """Expand a pattern as a shell does: names that begin with a dot only where the pattern says so.
+
+    Raises:
+        SettingError: It is none.
+    """
+    parts = pattern.relative_to(pattern.anchor).parts
+    literal = next(place for place, part in enumerate(parts) if any(sign in part for sign in "*?["))
+    start = Path(pattern.anchor, *parts[:literal])
+    try:
+        found = sorted(start.glob("/".join(parts[literal:])))
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise SettingError(f"{printable(str(pattern))!r} is no pattern ({error}); expected one such as 'photos/*.jpg'") from error
+    shows_hidden = any(part.startswith(".") for part in parts[literal:])
+    return [place for place in found if shows_hidden or not any(part.startswith(".") for part in place.relative_to(start).parts)]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long, say: reading says so
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def newest_checkpoint(runs: Path) -> Path:
-    """Find the checkpoint that was chosen last among the runs of a folder.
+    """Find the checkpoint that was chosen last among the runs of a folder; one that was only saved last, if none was chosen.
 
     Args:
         runs: Folder of runs.
@@ -85,10 +151,29 @@ def newest_checkpoint(runs: Path) -> Path:
     Raises:
         CheckpointError: There is none.
     """
-    found = sorted(runs.glob("*/checkpoints/best.ckpt"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise CheckpointError(f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`")
-    return found[-1]
+    for name in ("best.ckpt", "last.ckpt"):
+        found = [file for file in runs.glob(f"*/checkpoints/{name}") if file.is_file()]
+        if found:
+            return max(found, key=lambda file: file.stat().st_mtime)
+    raise CheckpointError(f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`")
+
+
+def checkpoint_in(path: Path) -> Path:
+    """Give the checkpoint that is meant by the folder of a run; a file is taken as it is.
+
+    Args:
+        path: File, or folder of a run.
+
+    Raises:
+        CheckpointError: The folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    for name in ("best.ckpt", "last.ckpt"):
+        for place in (path / "checkpoints" / name, path / name):
+            if place.is_file():
+                return place
+    raise CheckpointError(f"{path}: holds neither checkpoints/best.ckpt nor checkpoints/last.ckpt; name a run's folder or a file")
 
 
 def _parser() -> Arguments:
@@ -98,7 +183,7 @@ def _parser() -> Arguments:
         "--checkpoint",
         type=any_path,
         metavar="FILE",
-        help="file that `sdsiqa fit` wrote; default: the newest best.ckpt in --runs",
+        help="file that `sdsiqa fit` wrote, or folder of a run; default: the newest best.ckpt in --runs, else last.ckpt",
     )
     parser.add_runs()
     parser.add_argument(
@@ -112,7 +197,7 @@ def _parser() -> Arguments:
     )
     parser.add_argument(
         "--map",
-        type=folder,
+        type=folder_to_write,
         metavar="FOLDER",
         help="draw saliency and attention of each image, in the folder structure of the images",
     )
@@ -130,38 +215,69 @@ def _direction(scorer: Any, scale: str) -> str:
     return "better" if scale != "mos" or scorer.recipe.higher_is_better else "worse"
 
 
-def _write(rows: Sequence[dict[str, Any]], options: argparse.Namespace, out: TextIO) -> None:
-    if options.format == "json":
-        json.dump(rows, out, indent=2, ensure_ascii=False)
-        out.write("\n")
-    elif options.format == "csv":
-        fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
-        writer = csv.DictWriter(out, fields, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    else:
-        out.writelines(f"{row['score']:8.3f}  {row['image']}\n" for row in rows)
-
-
 def _placed(file: Path) -> Path:
     """The file's absolute path; a link is the file that it is named as."""
-    return file.parent.resolve() / file.name
+    try:
+        return file.parent.resolve() / file.name
+    except (OSError, RuntimeError, ValueError):  # a circle of links, or no name; reading says so
+        return file.absolute()
+
+
+def _places_of_maps(files: Sequence[Path], options: argparse.Namespace) -> dict[Path, Path]:
+    """Say where the map of each image goes: mirrored folders, checked before anything is scored.
+
+    Raises:
+        SettingError: Something else stands there.
+    """
+    if options.map is None:
+        return {}
+    base = _base(options.images, files)
+    places = {}
+    for file in files:
+        mirrored = options.map / _placed(file).relative_to(base)
+        place = mirrored.with_name(f"{mirrored.name}.png")
+        try:
+            file_to_write(str(place))
+        except argparse.ArgumentTypeError as error:
+            raise SettingError(f"--map: {printable(str(error))}; give another folder") from error
+        except OSError:  # a name that is too long: reading the image says so
+            continue
+        if _is_there(place) and not is_drawn(place):
+            raise SettingError(f"--map: {printable(str(place))} is there and no map of sdsiqa's; give another folder")
+        places[file] = place
+    return places
+
+
+def _reason(file: Path, error: Exception) -> str:
+    """Say in a line what is wrong with a file; errors that concern no single file end the work.
+
+    Raises:
+        SdsiqaError: Such as a missing model of saliency.
+    """
+    if isinstance(error, ImageError | MapNotFoundError):
+        return str(error)
+    if isinstance(error, SdsiqaError):
+        raise error
+    reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+    return f"{file}: {type(error).__name__}: {reason}" if not isinstance(error, OSError) else f"{file}: {reason}"
+
+
+def _list(heading: str, lines: Sequence[str]) -> None:
+    if lines:
+        print("\n".join([f"{heading}:", *(f"  {printable(line)}" for line in lines)]), file=sys.stderr)
 
 
 def _base(arguments: Sequence[str], files: Sequence[Path]) -> Path:
     """The deepest folder that holds every folder that was named and every image: what maps are mirrored below."""
-    holders = [path.resolve() for path in map(Path, arguments) if path.is_dir()]
+    holders = [path.resolve() for path in map(Path, arguments) if _is_folder(path)]
     holders += {_placed(file).parent for file in files}
     return next(folder for folder in (holders[0], *holders[0].parents) if all(each.is_relative_to(folder) for each in holders))
 
 
-def _write_map(scorer: Any, file: Path, score: float, scale: str, target: Path) -> Path:
+def _write_map(scorer: Any, image: Pixels, saliency: Pixels, *, score: float, title: str, scale: str, target: Path) -> Path:
     """Draw image, saliency and attention, with the score as it is printed."""
     from sdsiqa import plots
 
-    image, saliency = scorer.look(file)
-    figure = plots.panel(
-        image, saliency / 255.0, scorer.guides(image, saliency), score=score, mos=None, title=file.name, scale=scale
-    )
-    plots.save(figure, target)
+    guides = scorer.guides(image, saliency)
+    plots.save(plots.panel(image, saliency / 255.0, guides, score=score, mos=None, title=title, scale=scale), target)
     return target

@@ -1,6 +1,7 @@
 """Scores of images from a checkpoint."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import shorten
 
@@ -10,16 +11,15 @@ from numpy.typing import NDArray
 
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError, SettingError
-from sdsiqa.images import read_image, resize_short_side
+from sdsiqa.images import resize_short_side
 from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
+from sdsiqa.inference.pixels import Image, as_list, name_of, rgb_of
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.saliency.base import SaliencyProvider, to_uint8
+from sdsiqa.saliency.base import SaliencyProvider, memory_explained, to_uint8
 
 SMALLEST_SIDE = 32
 """Images with a shorter side are refused: they hold less than one step of the deepest features."""
-
-Image = str | Path | NDArray[np.uint8]
 
 
 class Scorer:
@@ -46,27 +46,46 @@ class Scorer:
         self.device = torch.device(device)
         self._cut = WholeImage() if recipe.view == "whole" or network.whole else GridCrops(recipe.crop, *recipe.grid)
 
-    def __call__(self, images: Image | Sequence[Image]) -> NDArray[np.float64]:
+    def __call__(self, images: Image | Iterable[Image]) -> NDArray[np.float64]:
         """Score images.
 
         Args:
-            images: Paths, or RGB arrays `(H, W, 3)` uint8; one or several.
+            images: Paths, RGB arrays `(H, W, 3)` uint8, tensors `(3, H, W)` (uint8, or floats in [0, 1]), or images of
+                Pillow; one or several.
 
         Returns:
             Quality `(n,)`, higher is better; 0 and 1 are the ends of the benchmark's scale, and scores may lie outside.
 
         Raises:
-            ImageError: An image cannot be read or has another form; says which and why.
+            ImageError: An image cannot be read, has another form, or needs more memory than there is; or its score is not
+                finite. Says which and why.
         """
-        if isinstance(images, str | Path | np.ndarray):
-            images = [images]
-        return np.array([self.score(image) for image in images], dtype=np.float64)
+        return np.array([self.score(image) for image in as_list(images)], dtype=np.float64)
 
-    @torch.inference_mode()
     def score(self, image: Image) -> float:
         """Score one image; as calling with one."""
-        inputs = self.inputs(*self.look(image))
-        return float(self.network(*inputs).float().mean())
+        return self.score_planes(*self.look(image), name_of(image))
+
+    @torch.inference_mode()
+    def score_planes(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8], name: str = "image") -> float:
+        """Score what `look` gave.
+
+        Args:
+            image: RGB `(H, W, 3)` uint8.
+            saliency: Map `(H, W)` uint8.
+            name: What errors call it.
+
+        Raises:
+            ImageError: Its score is not finite, or it needs more memory than there is.
+        """
+        with memory_explained(name):
+            score = float(self.network(*self.inputs(image, saliency)).float().mean())
+        if not math.isfinite(score):
+            raise ImageError(
+                f"{name}: its score is {score}, because weights or activations of the network are not finite; "
+                "use another checkpoint"
+            )
+        return score
 
     def to_mos(self, quality: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give scores on the scale of the benchmark that the network learnt from.
@@ -89,20 +108,15 @@ class Scorer:
         Raises:
             ImageError: As in calling.
         """
-        name = "array" if isinstance(image, np.ndarray) else str(image)
-        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ImageError(
-                f"{name}: has shape {pixels.shape} and type {pixels.dtype}; expected RGB (H, W, 3) uint8. Floats in [0, 1]: "
-                "(255 * x).round().astype('uint8'); grey: numpy.repeat(x[..., None], 3, 2); OpenCV's BGR: x[..., ::-1]"
-            )
+        name, pixels = name_of(image), rgb_of(image)
         if min(pixels.shape[:2]) < SMALLEST_SIDE:
             raise ImageError(
                 f"{name}: is {pixels.shape[1]}×{pixels.shape[0]} pixels; expected {SMALLEST_SIDE} or more on each side"
             )
         if self.recipe.short_side is not None:
             pixels = resize_short_side(pixels, self.recipe.short_side)
-        return pixels, to_uint8(self.saliency(pixels, name))
+        with memory_explained(name):
+            return pixels, to_uint8(self.saliency(pixels, name))
 
     @torch.inference_mode()
     def guides(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -158,7 +172,7 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
     return Scorer(network, recipe.build_saliency(trusted, str(checkpoint)), recipe, device)
 
 
-def score(images: Image | Sequence[Image], checkpoint: str | Path) -> NDArray[np.float64]:
+def score(images: Image | Iterable[Image], checkpoint: str | Path) -> NDArray[np.float64]:
     """Score images with a checkpoint; `load` once instead to score again and again.
 
     Args:
@@ -180,7 +194,7 @@ def _to_tensor(planes: NDArray[np.uint8]) -> torch.Tensor:
 def _check_device(device: str | torch.device) -> None:
     """Put something small on a device, so that a wrong one is named before a network is built."""
     try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # no such word, or no such device on this machine
+        torch.zeros(1, device=device).cpu()  # there and back: `meta` holds no values
+    except (RuntimeError, AssertionError, ImportError, ValueError) as error:  # no such word, or no such device on this machine
         reason = shorten(str(error).strip().partition("\n")[0], 100, placeholder=" …")
         raise SettingError(f"device is {str(device)!r} ({reason}); expected cpu, or cuda where there is a GPU") from error

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sdsiqa.files import write_bytes
+from sdsiqa.images import DRAWN_BY
 from sdsiqa.runs.manifest import Manifest
 
 COLOURS: Final[Sequence[str]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5E4FA2")
@@ -39,6 +40,7 @@ STYLE: Final[dict[Any, Any]] = {
     "axes.linewidth": 0.7,
     "axes.labelcolor": INK,
     "text.color": INK,
+    "text.parse_math": False,  # names of files have dollar signs
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.major.width": 0.7,
@@ -79,7 +81,7 @@ def save(figure: Figure, path: Path, pdf: bool = False, dpi: int = 150) -> None:
         pdf: Also write a PDF beside it.
         dpi: Pixels per inch of the PNG.
     """
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
+    for suffix, metadata in ((".png", {"Software": DRAWN_BY}), (".pdf", {"CreationDate": None, "Producer": None})):
         if suffix == ".png" or pdf:
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata)

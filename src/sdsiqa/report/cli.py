@@ -16,7 +16,8 @@ from sdsiqa.report.read import read_results
 from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.tables import runs as runs_tables
-from sdsiqa.runs.arguments import Arguments, any_path, file_to_read, folder
+from sdsiqa.runs import signals
+from sdsiqa.runs.arguments import Arguments, any_path, file_to_read, folder_to_write
 from sdsiqa.runs.progress import Progress
 
 
@@ -30,6 +31,7 @@ def main(args: list[str] | None = None) -> int:
     if options.readme is not None:
         check_marks(options.readme, options.runs[0].name)  # before a report is written
     full = options.full or options.baseline is not None or options.published is not None
+    signals.answer(signals.Answer.RAISE)
     form = options.format or ("md" if full else "short")
     with Progress("report") as progress:
         tick = progress.say
@@ -134,7 +136,10 @@ def _parser() -> Arguments:
         "--full", action="store_true", help="print every table, as --format md; with --out, name every file that is written"
     )
     parser.add_argument(
-        "--out", type=folder, metavar="FOLDER", help="write report.md, report.tex, report.html, tables/ and figures/ there"
+        "--out",
+        type=folder_to_write,
+        metavar="FOLDER",
+        help="write report.md, report.tex, report.html, tables/ and figures/ there",
     )
     parser.add_argument("--no-images", action="store_true", help="leave images of the benchmarks out, for a report to publish")
     parser.add_argument("--baseline", metavar="NAME", help="method that the others are compared with; implies --full")

@@ -125,6 +125,21 @@ def folder(word: str) -> Path:
     return path
 
 
+def folder_to_write(word: str) -> Path:
+    """Read the path of a folder that can be written to, or made.
+
+    Args:
+        word: The path.
+
+    Raises:
+        ArgumentTypeError: As `folder`, or it is there and may not be written to.
+    """
+    path = folder(word)
+    if path.exists() and not os.access(path, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{word} may not be written to; give another folder")
+    return path
+
+
 def file_to_write(word: str) -> Path:
     """Read the path of a file that is there, or can be made.
 

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import platform
+import re
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from sdsiqa.errors import SettingError
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # numbers of <malloc.h>
 _LARGEST = 2**31 - 1
+_NO_MEMORY = re.compile(r"(not enough|insufficient|out of) memory|can't allocate memory|failed to allocate", re.IGNORECASE)
 
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -109,6 +111,15 @@ def check_launcher(environment: Mapping[str, str] = os.environ) -> None:
             raise SettingError(
                 f"{name} is {value!r} in the environment; expected a whole number, as launchers set it; unset {name}"
             )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error of Python, PyTorch or OpenCV means that memory is short.
+
+    Args:
+        error: What was raised.
+    """
+    return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
 
 
 @contextmanager

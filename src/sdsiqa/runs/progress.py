@@ -155,7 +155,8 @@ class _Bar:
             else [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()]
         )
         self.work = work
-        self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
+        # what goes to a file must not be caught by the terminal that shows the bar
+        self.bar = Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
         expected = work.each * (work.total or 0)
         about = f" (about {duration(expected)})" if expected > SHORT else ""
         self.task = self.bar.add_task("", total=work.total)

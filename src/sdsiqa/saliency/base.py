@@ -4,7 +4,8 @@ import hashlib
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from sdsiqa.errors import ClassDefinitionError, ImageError
 from sdsiqa.runs.class_attributes import Attribute, check_attributes, is_count, is_flag
+from sdsiqa.runs.process import is_out_of_memory
 
 FLAT = 1e-6
 """Range of values below which a map counts as flat: equally salient everywhere."""
@@ -121,6 +123,24 @@ class SaliencyProvider(ABC):
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[()]]:
         # an opened model stays behind: a worker opens its own
         return partial(type(self), **self.settings()), ()
+
+
+@contextmanager
+def memory_explained(name: str) -> Iterator[None]:
+    """Say which image was too large for the memory.
+
+    Args:
+        name: What errors call the image.
+
+    Raises:
+        ImageError: Python, OpenCV or PyTorch got no memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError, cv2.error) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ImageError(f"{name}: needs more memory than there is; shrink it") from error
 
 
 def to_uint8(saliency: NDArray[np.float32]) -> NDArray[np.uint8]:

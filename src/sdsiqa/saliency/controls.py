@@ -31,7 +31,7 @@ class Random(SaliencyProvider):
         self.seed = seed
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
-        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+        digest = hashlib.sha256(f"{self.seed}/{name}".encode(errors="surrogateescape")).digest()
         grid = np.random.default_rng(int.from_bytes(digest[:16], "big")).random((8, 8)).astype(np.float32)
         height, width = image.shape[:2]
         return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)

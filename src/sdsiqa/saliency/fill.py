@@ -3,14 +3,9 @@
 import argparse
 import inspect
 import json
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
@@ -19,11 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError, SettingError
 from sdsiqa.files import write_bytes
-from sdsiqa.images import SUFFIXES, read_image, write_image
-from sdsiqa.runs.arguments import any_path, folder
+from sdsiqa.images import MAP_SETTINGS as SETTINGS
+from sdsiqa.images import SUFFIXES, find_images, read_image, write_image
+from sdsiqa.runs import signals
+from sdsiqa.runs.arguments import any_path, folder_to_write
 from sdsiqa.runs.class_paths import import_class, part_of_file
+from sdsiqa.runs.output import printable
 from sdsiqa.runs.progress import Progress
-from sdsiqa.saliency.base import SaliencyProvider, to_uint8
+from sdsiqa.runs.workers import in_processes
+from sdsiqa.saliency.base import SaliencyProvider, memory_explained, to_uint8
 from sdsiqa.saliency.cache import CachedMaps
 from sdsiqa.saliency.stored import map_stem
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 SECONDS = 0.03
 """Time that a core takes for the map of an image of 512×384 pixels by a quick provider."""
-
-SETTINGS = "settings.json"
-"""File in a folder of maps that says who made them."""
 
 _NAMING = ("--provider", "--provider.help")
 """Options that are followed by the name of a provider."""
@@ -47,7 +43,7 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa saliency`; `None`: use `sys.argv`.
 
     Returns:
-        0 if every image has its map, 1 if some have not, 130 if interrupted.
+        0 if every image has its map, 1 if some have not.
     """
     parser = _parser()
     given = parser.parse_args(list(_written_out(sys.argv[2:] if args is None else args)))
@@ -55,11 +51,8 @@ def main(args: list[str] | None = None) -> int:
         options = parser.instantiate(given)
     except ValueError as error:  # what a constructor refuses
         parser.error(f"--provider: {error}")
-    try:
-        return fill(options.provider, options.folder, options.out, options.only, options.jobs)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command resumes", file=sys.stderr)
-        return 130
+    signals.answer(signals.Answer.RAISE)
+    return fill(options.provider, options.folder, options.out, options.only, options.jobs)
 
 
 def fill(provider: SaliencyProvider, root: Path, out: Path, only: str | None = None, jobs: int = 1) -> int:
@@ -97,7 +90,7 @@ def fill(provider: SaliencyProvider, root: Path, out: Path, only: str | None = N
     made, there = sum(problem is None for problem in done), len(single) - len(todo)
     print(f"{out}: {made + there} maps of {provider!r}, {made} of them new, {len(broken)} missing")
     if broken:
-        print("\n".join(["without a map:", *(f"  {line}" for line in broken)]), file=sys.stderr)
+        print("\n".join(["without a map:", *(f"  {printable(line)}" for line in broken)]), file=sys.stderr)
     return 1 if broken else 0
 
 
@@ -108,9 +101,7 @@ def _names(root: Path, out: Path, only: str | None) -> Iterator[str]:
     top, maps = root.resolve(), out.resolve()
     if top == maps or top.is_relative_to(maps):
         raise RunMismatchError(f"{out}: maps would lie among the images of {root}; give a folder of its own as --out")
-    found = (p for p in top.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_relative_to(maps))
-    # macOS leaves files that begin with ._ beside real ones
-    names = sorted(p.relative_to(top).as_posix() for p in found if not p.name.startswith("._"))
+    names = sorted(file.relative_to(top).as_posix() for file in find_images(top, maps))
     yield from (name for name in names if only is None or fnmatchcase(name, f"*{only}*"))
 
 
@@ -158,19 +149,15 @@ def _make_all(provider: SaliencyProvider, root: Path, todo: Sequence[tuple[str, 
     if jobs == 1 or len(todo) < 2:
         yield from map(partial(_make, provider, root), todo)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of OpenCV's and torch's threads
-    pool = ProcessPoolExecutor(min(jobs, len(todo)), context, initializer=_begin, initargs=(provider, root))
-    try:
-        yield from pool.map(_make_in_worker, todo)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    yield from in_processes(_make_in_worker, todo, jobs, prepare=_begin, given=(provider, root))
 
 
 def _make(provider: SaliencyProvider, root: Path, place: tuple[str, Path]) -> str | None:
     """Make one map; say what went wrong with a broken image. Errors of the provider itself end the work."""
     name, path = place
     try:
-        write_image(path, to_uint8(provider(read_image(root / name), name)))
+        with memory_explained(name):
+            write_image(path, to_uint8(provider(read_image(root / name), name)))
     except (ImageError, MapNotFoundError) as error:
         return str(error)
     return None
@@ -181,22 +168,9 @@ _work: partial[str | None]
 
 
 def _begin(provider: SaliencyProvider, root: Path) -> None:
-    """Prepare a worker: one thread, deaf to Ctrl-C, and gone when the command is gone."""
+    """Prepare a worker."""
     global _work  # a process pool has no other place for what a worker keeps
-    os.environ["OMP_NUM_THREADS"] = "1"
-    import cv2
-
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:  # a killed command cannot tell its workers, and they would wait for ever
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     _work = partial(_make, provider, root)
-
-
-def _follow(parent: "multiprocessing.process.BaseProcess") -> None:
-    parent.join()
-    os._exit(1)
 
 
 def _make_in_worker(place: tuple[str, Path]) -> str | None:
@@ -217,7 +191,7 @@ def _parser() -> "TypedArguments":
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=any_path, metavar="FOLDER", help="folder of images, searched recursively")
-    parser.add_argument("--out", type=folder, required=True, metavar="FOLDER", help="folder of maps; created if missing")
+    parser.add_argument("--out", type=folder_to_write, required=True, metavar="FOLDER", help="folder of maps; created if missing")
     parser.add_argument("--only", metavar="PATTERN", help="only images with this in their path; * and ? stand for anything")
     parser.add_jobs("processes that compute")
     parser.add_subclass_arguments(

@@ -7,7 +7,6 @@ the image as it is.
 import base64
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.report.figures.images import ImageFinder, shrunk
+from sdsiqa.runs.process import thread_pool
 
 BUDGET: Final = 12 << 20
 """Bytes of all pictures of a page, half of them for parts; the page grows by four thirds of it."""
@@ -84,7 +84,7 @@ def pictures(
     spent, spent_parts = 0, 0
 
     # OpenCV works outside the interpreter's lock; in slices, so that little is decoded beyond the budget
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with thread_pool(os.cpu_count()) as pool:
         for start in range(0, len(order), 64):
             some = order[start : start + 64]
             tick(f"pictures of {benchmark}: {start} of {len(names)}")

@@ -37,6 +37,18 @@ def test_a_file_is_whole_up_to_its_last_byte_and_with_what_others_append(suffix:
             read_image(file)
 
 
+@pytest.mark.parametrize("stated", [2, -2, 1 << 20, None])
+def test_a_bmp_file_is_whole_whatever_size_it_states(stated: int | None, tmp_path: Path) -> None:
+    data = encoded(".bmp")
+    size = 0 if stated is None else len(data) + stated
+    file = tmp_path / "stated.bmp"
+    file.write_bytes(data[:2] + struct.pack("<I", size) + data[6:])
+    assert (read_image(file)[..., 0] == PIXELS).all()
+    file.write_bytes(data[:2] + struct.pack("<I", size) + data[6:-60])
+    with pytest.raises(ImageError, match="truncated"):
+        read_image(file)
+
+
 def test_a_damaged_png_is_not_whole_for_any_reader_and_one_with_another_text_is(tmp_path: Path) -> None:
     data, file = encoded(".png"), tmp_path / "map.png"
     middle = data.index(b"IDAT") + 200

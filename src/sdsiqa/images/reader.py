@@ -1,0 +1,177 @@
+"""The one reader and writer of images.
+
+Decided here for the whole project: colours are RGB, 8 bits, in the orientation that EXIF asks for (raters saw pictures
+upright); 16 bits are scaled to 8; transparency is laid over white; grey becomes RGB; of several frames the first is taken;
+colour profiles are not applied. A file that a decoder would only patch up (cut off in the middle) is refused, because a grey
+lower half is another image.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sdsiqa.errors import ImageError
+from sdsiqa.files import read_file, write_bytes
+from sdsiqa.images.pillow import from_pillow, has_transparency, open_header, orientation, over_white, upright
+from sdsiqa.images.whole import BMP, JPEG, PNG, is_whole
+
+# work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
+# child at its first call
+cv2.setNumThreads(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with a file is said by our errors
+
+_COLOUR = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH  # with IMREAD_COLOR_RGB, 16 bits of TIFF come as BGR
+
+_OPENED = ("/dev/fd", "/dev/stdin", "/proc")
+
+_PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image file.
+
+    Args:
+        path: File in a format that OpenCV or Pillow decodes.
+
+    Returns:
+        RGB pixels, `(H, W, 3)` uint8 in 0 … 255.
+
+    Raises:
+        ImageError: The file is missing, empty, cut off, or no image.
+    """
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path}: is a folder; expected an image file")
+        # a pipe that a shell has opened, `<(command)`, has a writer; a named one or a device may never end
+        data = path.read_bytes() if any(map(path.is_relative_to, _OPENED)) else read_file(path)
+    except ImageError:
+        raise
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a null character in the name
+        raise ImageError(f"{str(path)!r}: is no file name ({error})") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file.
+
+    Args:
+        data: Content of the file.
+        name: What errors call it.
+
+    Returns:
+        RGB pixels, `(H, W, 3)` uint8 in 0 … 255.
+
+    Raises:
+        ImageError: As `read_image`.
+    """
+    if not data:
+        raise ImageError(f"{name}: the file is empty")
+    if not is_whole(data):
+        raise ImageError(f"{name}: the file is truncated; copy or download it again")
+    if data[:2] == JPEG:  # OpenCV turns these itself
+        image = _decode(data, cv2.IMREAD_COLOR_RGB, name)
+        if image is None:
+            raise ImageError(f"{name}: is not an image that OpenCV can decode, or is cut off")
+        return np.asarray(image, np.uint8)
+    header = open_header(data)
+    key = None if header is None else _transparent_colour(data, header)
+    if header is not None and (_is_odd_bmp(data) or (has_transparency(header) and key is None)):
+        return from_pillow(header, name)
+    turn = 1 if header is None else _turn_left_to_do(data, header)
+    flags = _COLOUR if header is None else _COLOUR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = _decode(data, flags, name)
+    if image is None and header is not None:
+        return from_pillow(header, name)
+    if image is None:
+        raise ImageError(f"{name}: is not an image that OpenCV or Pillow can decode, or is cut off")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    pixels = _to_8_bits(image, name)
+    if key is not None:
+        pixels = over_white(pixels, np.where((image == key).all(2), np.uint8(0), np.uint8(255)))
+    return upright(pixels, turn)
+
+
+def resize_short_side(image: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """Resize so that the short side has a length, keeping the aspect; area averaging when shrinking.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+        length: The short side in pixels.
+
+    Returns:
+        RGB, uint8, the smaller of its sides `length`.
+    """
+    short = min(image.shape[:2])
+    if short == length:
+        return image
+    height, width = (max(length, round(side * length / short)) for side in image.shape[:2])
+    how = cv2.INTER_AREA if length < short else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an image beside its place, then move it there: a reader never sees half a file.
+
+    Args:
+        path: Where to write; the suffix chooses the format.
+        image: RGB `(H, W, 3)` or grey `(H, W)`, uint8 (or uint16 for grey PNG).
+
+    Raises:
+        ImageError: OpenCV cannot write this format.
+    """
+    pixels = image[..., ::-1] if image.ndim == 3 else image  # OpenCV writes BGR
+    done, data = cv2.imencode(path.suffix, np.ascontiguousarray(pixels))
+    if not done:
+        raise ImageError(f"{path}: OpenCV cannot write {path.suffix!r} files")
+    write_bytes(path, data.tobytes())
+
+
+def _decode(data: bytes, flags: int, name: str) -> NDArray[Any] | None:
+    """Decode with OpenCV; `None` where it cannot."""
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (cv2.error, MemoryError) as error:
+        if isinstance(error, MemoryError) or error.code == cv2.Error.STS_NO_MEM:
+            raise ImageError(f"{name}: its pixels need more memory than there is; shrink it") from error
+        if error.code == cv2.Error.STS_ASSERT:  # its limits
+            raise ImageError(f"{name}: OpenCV refuses it, for its size or form ({error.err}); shrink it") from error
+        return None
+
+
+def _is_odd_bmp(data: bytes) -> bool:
+    """Say whether a BMP file has other than 24 bits: OpenCV drops transparency and makes white grey in those of 16 bits."""
+    return data[:2] == BMP and data[28:30] != b"\x18\0"
+
+
+def _turn_left_to_do(data: bytes, header: Image.Image) -> int:
+    """Give the orientation that OpenCV leaves to us: it turns TIFF whatever the flag."""
+    if header.format == "TIFF":
+        return 1
+    # Pillow decodes a whole PNG file to look for EXIF behind its pixels
+    if header.format == "PNG" and not any(mark in data for mark in _PNG_EXIF):
+        return 1
+    return orientation(header)
+
+
+def _transparent_colour(data: bytes, header: Image.Image) -> NDArray[np.int64] | None:
+    """Give the one colour of a grey or RGB PNG file that is transparent, in the values that OpenCV decodes."""
+    key = header.info.get("transparency")
+    if data[:4] != PNG or not isinstance(key, int | tuple) or header.mode in ("P", "PA"):
+        return None
+    bits = data[24]
+    return np.atleast_1d(np.asarray(key)) * (255 // (2**bits - 1) if bits < 8 else 1)
+
+
+def _to_8_bits(image: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Bring what OpenCV decoded in any depth to 8 bits."""
+    if image.dtype == np.uint16:
+        return np.rint(image / 257).astype(np.uint8)  # 65535 / 257 = 255
+    if image.dtype != np.uint8:
+        raise ImageError(f"{name}: has {image.dtype} pixels; expected 8 or 16 bits per channel")
+    return np.asarray(image, np.uint8)
