@@ -95,7 +95,7 @@ def named_images(arguments: Sequence[str], problems: list[str] | None = None) ->
 
 
 def _expanded(argument: str, problems: list[str] | None) -> Iterator[Path]:
-    path = any_path(argument)
+    path = Path(argument)
     if _is_folder(path):
         yield from find_images(path, problems=problems)
     elif _is_there(path) or not any(sign in argument for sign in "*?["):
@@ -178,7 +178,9 @@ def checkpoint_in(path: Path) -> Path:
 
 def _parser() -> Arguments:
     parser = Arguments(prog="sdsiqa score", description="Score image files with a checkpoint.")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="file, folder (searched recursively) or pattern")
+    parser.add_argument(
+        "images", nargs="+", type=_written, metavar="IMAGE", help="file, folder (searched recursively) or pattern"
+    )
     parser.add_argument(
         "--checkpoint",
         type=any_path,
@@ -203,6 +205,10 @@ def _parser() -> Arguments:
     )
     parser.add_argument("--device", default="cpu", help="where to compute, such as cuda (default: cpu)")
     return parser
+
+
+def _written(word: str) -> str:
+    return str(any_path(word))
 
 
 def _scaled(scorer: Any, quality: float, scale: str) -> float:
