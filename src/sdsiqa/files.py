@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors of the system that say that a place takes no files."""
+
 
 def user_path(path: str | Path) -> Path:
     """Give the place that a person means: `~` is the home folder, and `..` leads up, also out of a folder that is not there yet.

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from runs import words
@@ -18,6 +19,7 @@ from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.variables import forget_empty, read_empty_as_unset
 from sdsiqa.saliency import SDSP, Dino, Onnx, Shuffled, Stored
 from sdsiqa.saliency.cache import CachedMaps
+from sdsiqa.training.checkpoints import BestCheckpoint
 from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.solvers.ridge import RidgeStart
 
@@ -119,3 +121,17 @@ def test_an_unset_variable_is_named_with_its_setting(tmp_path: Path, capsys: pyt
     assert stop.value.code == 2
     said = "data.maps: the environment variable SURELY_UNSET is not set; set it, or write ${oc.env:SURELY_UNSET,DEFAULT}"
     assert said in capsys.readouterr().err
+
+
+def test_a_moved_run_still_knows_its_best_epoch(tmp_path: Path) -> None:
+    old, new = tmp_path / "old" / "checkpoints", tmp_path / "new" / "checkpoints"
+    new.mkdir(parents=True)
+    (new / "best.ckpt").touch()
+    callback = BestCheckpoint(RunFolder(tmp_path / "new"))
+    callback.dirpath = str(new)
+    score, paths = torch.tensor(0.5), {name: str(old / "best.ckpt") for name in ("best_model_path", "kth_best_model_path")}
+    state = {"dirpath": str(old), "best_model_score": score, "best_k_models": {str(old / "best.ckpt"): score}, **paths}
+    callback.load_state_dict(state)
+    assert callback.best_model_score == score
+    assert callback.best_k_models == {str(new / "best.ckpt"): score}
+    assert callback.best_model_path == str(new / "best.ckpt")

@@ -110,7 +110,12 @@ def find_root(given: Path, label_files: tuple[str, ...], title: str, remedy: str
     """
 
     def holds(folder: Path) -> bool:
-        return any((folder / name).is_file() for name in label_files)
+        try:
+            return any((folder / name).is_file() for name in label_files)
+        except PermissionError:  # a folder of the system, such as lost+found, is none of the benchmark's
+            if folder == given:
+                raise
+            return False
 
     if not label_files or holds(given):
         return given

@@ -2,15 +2,16 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from sdsiqa.errors import SdsiqaError
-from sdsiqa.files import write_bytes
+from sdsiqa.errors import SdsiqaError, StorageError
+from sdsiqa.files import CANNOT_WRITE, write_bytes
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 
@@ -57,11 +58,11 @@ class DecodedCache:
         Raises:
             SdsiqaError: The disk has too little room; says how much is needed.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         index = self.path.with_suffix(".json")
-        with FileLock(self.path.with_suffix(".lock")):
-            if not index.exists():  # the index is written last, so its presence means that the pixels are complete
-                self._write(names, load, jobs)
+        if not index.exists():  # the index is written last, so its presence means that the pixels are complete
+            with self._told(), self._lock():
+                if not index.exists():
+                    self._write(names, load, jobs)
         try:
             entries = dict(json.loads(index.read_text()))
             known, places = np.array(list(entries), np.str_), np.array(list(entries.values()), np.int64).reshape(-1, 4)
@@ -74,6 +75,27 @@ class DecodedCache:
             ) from error
         order = np.argsort(known)
         self._names, self._places = known[order], places[order]
+
+    def _lock(self) -> FileLock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path.with_suffix(".lock"))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Name the cache where its folder cannot be written to.
+
+        Raises:
+            StorageError: Says why, and what else can be done.
+        """
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, SdsiqaError) or error.errno not in CANNOT_WRITE:
+                raise
+            raise StorageError(
+                f"the cache {self.path.parent} could not be written ({error.strerror}); set data.cache to a folder with "
+                "room and the right to write, or to null to decode each time"
+            ) from error
 
     def __contains__(self, name: str) -> bool:
         """Say whether a name is stored."""

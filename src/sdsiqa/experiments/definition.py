@@ -271,9 +271,21 @@ def _check(file: Path, content: Mapping[str, Any]) -> None:
     ):
         if content.get(key) is not None and not isinstance(content[key], kind):
             raise ExperimentError(f"{file}: {key} is {content[key]!r}; expected {example}")
+    for key, word, expected in (("splits", "official", "numbers from 0 on, or official"), ("seeds", None, "numbers from 0 on")):
+        values = content.get(key) or []
+        wrong = [value for value in values if not _is_count(value) and (word is None or value != word)]
+        if wrong:
+            raise ExperimentError(f"{file}: {key} holds {wrong[0]!r}; expected {expected}")
+        twice = [value for place, value in enumerate(values) if value in values[:place]]
+        if twice:
+            raise ExperimentError(f"{file}: {key} holds {twice[0]!r} twice; a run is made once, so leave one of them out")
     for name, overlays in (content.get("ablations") or {}).items():
         if overlays is not None and not isinstance(overlays, list):
             raise ExperimentError(f"{file}: ablations.{name} is {overlays!r}; expected a list of files, such as [no_gate.yaml]")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _first_stage(file: Path, name: str, value: Any) -> tuple[Any, Any]:
@@ -296,8 +308,10 @@ def _over(base: Path | None, layers: tuple[Layer, ...], place: str) -> tuple[Lay
     return (base, *layers)
 
 
-def _beside(file: Path, path: str) -> Path:
+def _beside(file: Path, path: Any) -> Path:
     """Give a path that the file says, relative to the working folder where that is shorter."""
+    if not isinstance(path, str):
+        raise ExperimentError(f"{file} names {path!r} where a file is expected, such as configs/data/livec.yaml")
     full = (file.parent / path).resolve()
     if not full.is_file():
         raise ExperimentError(f"{file} names {path!r}, and {full} does not exist; paths are relative to the experiment's file")
@@ -340,7 +354,7 @@ def _laid(layers: Iterable[Layer]) -> list[str]:
 
 def _option(layer: Layer) -> str:
     """Give the option that takes a file: a data file holds a benchmark, a model file a network, and any other whole sections."""
-    content = yaml.safe_load(layer.read_text(encoding="utf-8")) if isinstance(layer, Path) else None
+    content = read_yaml(layer) if isinstance(layer, Path) else None
     keys = content if isinstance(content, dict) else {}
     return "--data" if "benchmark" in keys else "--model" if "network" in keys else "-c"
 

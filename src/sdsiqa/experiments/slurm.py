@@ -82,6 +82,8 @@ class Job:
             raise LaunchError(f"the job's name {self.name!r} is none that SLURM and Lightning take; use letters, digits, - and _")
         if self.nodes < 1 or self.gpus < 0 or self.cpus < 1:
             raise LaunchError(f"got {self.nodes} nodes, {self.gpus} GPUs and {self.cpus} cores; expected 1, 0 and 1 at least")
+        if self.lead < 1:
+            raise LaunchError(f"--lead is {self.lead}; expected seconds before the time limit, 1 or more")
         if not re.fullmatch(r"(\d+-)?\d+(:\d+){0,2}", self.time):
             raise LaunchError(f"--time is {self.time!r}; expected minutes, hours:minutes:seconds or days-hours:minutes:seconds")
 

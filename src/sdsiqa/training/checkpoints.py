@@ -67,6 +67,13 @@ class BestCheckpoint(ModelCheckpoint):
         # an epoch without a validation must not find the values of the start
         trainer._logger_connector.reset_metrics()
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume; a run whose folder was moved still knows its best epoch."""
+        old, new = str(state_dict.get("dirpath")), str(self.dirpath)
+        if old != new and (Path(new) / "best.ckpt").exists():
+            state_dict = {name: _moved(value, old, new) for name, value in state_dict.items()}
+        super().load_state_dict(state_dict)
+
     def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
         """Say whether this epoch is kept: of equal ones the later (`docs/protocol.md`)."""
         if current is None or self.save_top_k == 0:
@@ -74,6 +81,13 @@ class BestCheckpoint(ModelCheckpoint):
         if self.best_model_score is None or not self.best_k_models:
             return True
         return bool(current >= self.best_model_score.to(current.device))
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """Write paths below one folder as paths below another."""
+    if isinstance(value, dict):
+        return {_moved(name, old, new): item for name, item in value.items()}
+    return value.replace(old, new, 1) if isinstance(value, str) and value.startswith(old) else value
 
 
 def _validate_start(trainer: lightning.Trainer) -> None:

@@ -1,10 +1,12 @@
 """Errors of libraries in the middle of a run, turned into messages that say what to do."""
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
+from pathlib import Path
 from traceback import walk_tb
 
 import torch
@@ -13,8 +15,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
 from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
+from sdsiqa.files import CANNOT_WRITE
 
-_NOT_WRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 _GONE = re.compile(
     r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|Socket Timeout|NCCL|[Gg]loo|[Tt]imed out (after )?waiting"
 )
@@ -80,7 +82,12 @@ def explain(error: BaseException) -> SdsiqaError | None:
         The same for a person to read; `None` for what is not known.
     """
     text = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+    if isinstance(error, OSError) and _is_of_reading(error):
+        return StorageError(
+            f"{error.filename} could not be read ({error.strerror}); give this user the right to read it, or look at the disk. "
+            "What was written before is whole; the same command resumes"
+        )
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
         room = "make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "give this user the right to write there"
         return StorageError(
             f"{error.filename or 'a file'} could not be written ({error.strerror}); {room}, or set run.root to another folder. "
@@ -124,6 +131,17 @@ def _from_worker(error: SdsiqaError) -> SdsiqaError | None:
         return None
     name = f"{type(error).__module__}.{type(error).__qualname__}: "
     return type(error)(text.rpartition(name)[2].strip())
+
+
+def _is_of_reading(error: OSError) -> bool:
+    """Say whether a file was there and could not be read: full and read-only disks refuse writing alone."""
+    if error.filename is None:
+        return False
+    if error.errno in (errno.EIO, errno.ESTALE):
+        return True
+    file = Path(os.fsdecode(error.filename))
+    is_there = os.access(file.parent, os.X_OK) and file.exists()
+    return error.errno in (errno.EACCES, errno.EPERM) and is_there and not os.access(file, os.R_OK)
 
 
 def _several() -> bool:
