@@ -19,7 +19,7 @@ JOBS ?= 2
 RUNS ?=
 TO ?=
 
-.PHONY: help install demo test test-portable test-browser test-distributed test-faults test-cluster
+.PHONY: help install demo test test-portable test-browser test-distributed test-faults test-fuzz test-cluster
 .PHONY: check format bench bench-gpu methods keep image clean
 
 help:  ## List the targets
@@ -67,6 +67,9 @@ test-browser: install  ## Open the report's page in Chromium; installs what is m
 	@$(BIN)/python -c 'import playwright' 2> /dev/null || \
 	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
+
+test-fuzz: install  ## Run 300 commands with a seeded fault each; FIRST=1000 for other seeds (minutes)
+	FIRST=$(or $(FIRST),0) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/system/fuzz $(ARGS)
 
 test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/runs.md (minutes)
 	$(BIN)/python -m pytest -s tests/system/faults $(ARGS)

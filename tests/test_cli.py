@@ -15,6 +15,7 @@ from fakes import write_fake
 from runs import words
 from sdsiqa.cli import STAGES, TOOLS, main, overview
 from sdsiqa.images import write_image
+from sdsiqa.runs.last_words import tell
 from sdsiqa.training.setting_names import GROUPS
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -94,6 +95,12 @@ def test_an_error_that_is_not_foreseen_is_one_line_and_a_file(
     assert error.endswith(f"please report it with the command and {file}, which holds the traceback\n")
     assert error.count("\n") == 1
     assert "Traceback (most recent call last)" in file.read_text()
+
+
+def test_a_link_to_itself_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    error = RuntimeError(f"Symlink loop from {str(tmp_path)!r}")
+    assert tell(error, print) == 1
+    assert capsys.readouterr().out == f"{str(tmp_path)!r} is a link that leads back to itself; remove it, or name another\n"
 
 
 def test_the_overview_names_every_verb_with_a_line() -> None:

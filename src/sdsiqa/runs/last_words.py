@@ -34,6 +34,9 @@ def tell(error: Exception, say: Callable[[str], object]) -> int:
     if isinstance(error, OSError) and error.errno in _OUTPUT:
         say(f"the output could not be written ({error.strerror}); make room where it goes, and call again")
         return 1
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop"):  # pathlib's word for it before Python 3.13
+        say(f"{str(error).partition(' from ')[2]} is a link that leads back to itself; remove it, or name another")
+        return 1
     place = traceback.extract_tb(error.__traceback__)[-1]
     reason = " ".join(str(error).split())[:300]
     say(

@@ -16,6 +16,7 @@ from lightning.pytorch.trainer.connectors.checkpoint_connector import _Checkpoin
 
 from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
 from sdsiqa.files import CANNOT_WRITE
+from sdsiqa.runs.parser_messages import one_line
 
 _GONE = re.compile(
     r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|Socket Timeout|NCCL|[Gg]loo|[Tt]imed out (after )?waiting"
@@ -61,6 +62,8 @@ def settings_checked(place: str | None = None) -> Iterator[None]:
         raise
     except (ValueError, TypeError, MisconfigurationException) as error:
         text = " ".join(str(error).split())[:300]
+        if text.startswith("Does not validate against"):  # what the class of an inner part says of its arguments
+            raise SettingError(f"a part of the configuration: {one_line(str(error), lambda name: None)}") from error
         if place is not None:
             raise SettingError(f"{place}.{text}") from error
         frames = [frame for frame, _ in walk_tb(error.__traceback__)]
