@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from sdsiqa.models.base import Method
+from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.backbone import Backbone
 from sdsiqa.models.components.heads import statistics
 from sdsiqa.models.components.kernel_map import KernelMap
 
 
-class Probe(Method):
+class Probe(QualityNetwork):
     """Frozen features of one or more backbones at one or more sizes of the picture, and a regression on them.
 
     The features of a level are mean, standard deviation and maximum of each channel over its places.
@@ -30,9 +30,6 @@ class Probe(Method):
     """
 
     whole = True
-    title = "Probe"
-    status = "published facts"
-    paper = "None; a control, the usual regression on frozen features"
 
     def __init__(
         self,
