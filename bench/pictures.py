@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sdsiqa.benchmarks import Benchmark
-from sdsiqa.images import SUFFIXES, write_image
+from sdsiqa.images import write_image
+from sdsiqa.runs.image_search import SUFFIXES
 
 
 class Photographs(Benchmark):

@@ -60,6 +60,13 @@ def parsed(code: str) -> tuple[str, list[str], list[str]]:
     return ast.unparse(call.func), [ast.unparse(item) for item in call.args], [str(item.arg) for item in call.keywords]
 
 
+def test_the_package_has_twelve_rooms() -> None:
+    packages = [file.parent.name for file in SOURCE.glob("*/__init__.py")]
+    assert len(packages) <= 12
+    assert len(list(SOURCE.glob("*.py"))) <= 7
+    assert all(f"{name}/" in ARCHITECTURE for name in packages)
+
+
 def test_every_name_is_there_after_one_import() -> None:
     assert {"sdsiqa.load", "sdsiqa.report.write"} <= set(NAMES)
     assert CALLS

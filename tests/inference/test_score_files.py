@@ -16,10 +16,11 @@ from fakes import scene
 
 from sdsiqa import plots
 from sdsiqa.cli import main
-from sdsiqa.images import find_images, write_image
+from sdsiqa.images import write_image
 from sdsiqa.inference.rows import Rows
 from sdsiqa.inference.scorer import Scorer
 from sdsiqa.runs import signals
+from sdsiqa.runs.image_search import find_images
 from sdsiqa.runs.output import printable
 
 pytestmark = pytest.mark.filterwarnings("default")

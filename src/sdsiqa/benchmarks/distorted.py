@@ -19,7 +19,8 @@ from sdsiqa.benchmarks.distortions.sets import SETS
 from sdsiqa.benchmarks.proxy import gmsd, proxy
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import user_path, write_bytes
-from sdsiqa.images import SUFFIXES, find_images, read_image, resize_short_side, write_image
+from sdsiqa.images import read_image, resize_short_side, write_image
+from sdsiqa.runs.image_search import SUFFIXES, find_images
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.ranges import check_counts

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import CheckpointError, ImageError, MapNotFoundError, SdsiqaError, SettingError
-from sdsiqa.images import SUFFIXES, find_images
-from sdsiqa.images.search import is_drawn, is_looked_for
 from sdsiqa.inference.rows import Rows
 from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import Arguments, any_path, file_to_write, folder_to_write
+from sdsiqa.runs.image_search import SUFFIXES, find_images, is_drawn, is_looked_for
 from sdsiqa.runs.output import printable
 from sdsiqa.runs.process import keep_freed_memory
 from sdsiqa.runs.progress import track

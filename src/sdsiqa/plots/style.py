@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from sdsiqa.files import write_bytes
-from sdsiqa.images import DRAWN_BY
+from sdsiqa.runs.image_search import DRAWN_BY
 from sdsiqa.runs.manifest import Manifest
 
 COLOURS: Final[Sequence[str]] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5E4FA2")

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from sdsiqa.errors import ImageError, MapNotFoundError, RunMismatchError, SettingError
 from sdsiqa.files import write_bytes
-from sdsiqa.images import MAP_SETTINGS as SETTINGS
-from sdsiqa.images import SUFFIXES, find_images, read_image, write_image
+from sdsiqa.images import read_image, write_image
 from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import any_path, folder_to_write
 from sdsiqa.runs.class_paths import import_class, part_of_file
+from sdsiqa.runs.image_search import MAP_SETTINGS as SETTINGS
+from sdsiqa.runs.image_search import SUFFIXES, find_images
 from sdsiqa.runs.output import printable
 from sdsiqa.runs.progress import Progress
 from sdsiqa.runs.workers import in_processes

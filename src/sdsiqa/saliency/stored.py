@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError
 from sdsiqa.files import read_file, user_path
-from sdsiqa.images import PNG, SUFFIXES, is_whole
+from sdsiqa.images import PNG, is_whole
+from sdsiqa.runs.image_search import SUFFIXES
 from sdsiqa.saliency.base import SaliencyProvider
 
 _LOG = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ import pytest
 from sdsiqa import plots
 from sdsiqa.benchmarks import Distorted
 from sdsiqa.errors import ImageError
-from sdsiqa.images import find_images
 from sdsiqa.inference.score import named_images
 from sdsiqa.plots.style import new_figure
+from sdsiqa.runs.image_search import find_images
 from sdsiqa.saliency.fill import _names
 
 

@@ -6,18 +6,30 @@ colour profiles are not applied. A file that a decoder would only patch up (cut 
 lower half is another image.
 """
 
+import io
+import struct
+import warnings
+import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from sdsiqa.errors import ImageError
 from sdsiqa.files import read_file, write_bytes
-from sdsiqa.images.pillow import from_pillow, has_transparency, open_header, orientation, over_white, upright
-from sdsiqa.images.whole import BMP, JPEG, PNG, is_whole
+
+# of large images and odd tags, which are no damage; a context would not be safe in threads
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# none that starts another program, as PostScript does; TGA has no mark of its own and comes last
+_FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "DDS", "ICO", "PCX", "TGA")
+
+_GREY_16 = ("I;16", "I;16L", "I;16B")
+_EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
@@ -29,6 +41,15 @@ _COLOUR = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH  # with IMREAD_COLOR_RGB, 1
 _OPENED = ("/dev/fd", "/dev/stdin", "/proc")
 
 _PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+
+PNG = b"\x89PNG"
+"""How a PNG file begins."""
+
+JPEG = b"\xff\xd8"
+"""How a JPEG file begins."""
+
+BMP = b"BM"
+"""How a BMP file begins."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -175,3 +196,142 @@ def _to_8_bits(image: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if image.dtype != np.uint8:
         raise ImageError(f"{name}: has {image.dtype} pixels; expected 8 or 16 bits per channel")
     return np.asarray(image, np.uint8)
+
+
+def open_header(data: bytes) -> Image.Image | None:
+    """Open a file's bytes without decoding pixels; `None` if Pillow does not know the format.
+
+    Args:
+        data: Content of the file.
+    """
+    try:
+        return Image.open(io.BytesIO(data), formats=_formats())
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+        return None
+
+
+def has_transparency(image: Image.Image) -> bool:
+    """Say whether some pixels may let the background through.
+
+    Args:
+        image: Opened.
+    """
+    return image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+
+
+def orientation(image: Image.Image) -> int:
+    """Give the EXIF orientation, 1 to 8; 1, upright, where nothing sensible is said.
+
+    Args:
+        image: Opened.
+    """
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):  # a broken EXIF block
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def upright(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """Turn and mirror pixels as an EXIF orientation asks for.
+
+    Args:
+        pixels: `(H, W, 3)`.
+        turn: The orientation, 1 to 8.
+    """
+    if turn >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    down, left = turn in (3, 4, 7, 8), turn in (2, 3, 6, 7)
+    return np.ascontiguousarray(pixels[:: -1 if down else 1, :: -1 if left else 1])
+
+
+def over_white(colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay pixels over white.
+
+    Args:
+        colour: `(H, W, 3)`.
+        alpha: `(H, W)`, 255 where nothing shines through.
+    """
+    share = alpha[..., None].astype(np.float32) / 255
+    return np.rint(colour.astype(np.float32) * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def from_pillow(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """Give the pixels of an image that Pillow opened, by the rules of `read_image`.
+
+    Args:
+        image: Opened; its first frame is taken.
+        name: What errors call it.
+
+    Returns:
+        RGB, `(H, W, 3)` uint8 in 0 … 255.
+
+    Raises:
+        ImageError: It is damaged, or has other pixels than 8 or 16 bits.
+    """
+    if image.mode not in (*_EIGHT_BITS, *_GREY_16):
+        raise ImageError(f"{name}: has pixels of Pillow's mode {image.mode!r}; expected 8 or 16 bits per channel")
+    try:
+        image.load()
+        turned = ImageOps.exif_transpose(image) if orientation(image) != 1 else image
+        if image.mode in _GREY_16:
+            return np.repeat(np.rint(np.asarray(turned) / 257).astype(np.uint8)[..., None], 3, 2)
+        if has_transparency(image):
+            whole = np.asarray(turned.convert("RGBA"))
+            return over_white(whole[..., :3], whole[..., 3])
+        return np.array(turned.convert("RGB"))
+    except MemoryError as error:
+        raise ImageError(f"{name}: its {image.width}×{image.height} pixels need more memory than there is") from error
+    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
+        raise ImageError(f"{name}: cannot be decoded ({error}); copy or download it again") from error
+
+
+@cache
+def _formats() -> list[str]:
+    Image.init()  # a build of Pillow may lack some
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
+def is_whole(data: bytes) -> bool:
+    """Say whether a JPEG, PNG or BMP file is complete; bytes after its end are no damage.
+
+    Args:
+        data: Content of the file; other formats are left to their decoders, and count as whole.
+    """
+    if data[:2] == JPEG:  # entropy-coded data cannot hold either marker; a thumbnail's come before the scan
+        # most files end with the one, which spares the search through all of it for the other
+        return data.endswith(b"\xff\xd9") or data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda")
+    if data[:4] == PNG:
+        return _has_all_chunks(data)
+    if data[:2] == BMP:
+        return _has_all_rows(data)
+    return True
+
+
+def _has_all_chunks(data: bytes) -> bool:
+    """Say whether the chunks of a PNG file reach its end mark, and those that hold pixels fit their checksums."""
+    position, kind = 8, b""
+    while position + 12 <= len(data) and kind != b"IEND":
+        (length,) = struct.unpack_from(">I", data, position)
+        end = position + 8 + length
+        kind = data[position + 4 : position + 8]
+        # the others, such as a text with its name in lower case, change no pixel
+        if kind[:1].isupper() and struct.pack(">I", zlib.crc32(data[position + 4 : end])) != data[end : end + 4]:
+            return False
+        position = end + 4
+    return kind == b"IEND"
+
+
+def _has_all_rows(data: bytes) -> bool:
+    """Say whether a BMP file holds every row; the size that it states of itself is wrong in sound files, too."""
+    if len(data) < 34:
+        return False
+    start, header = struct.unpack_from("<II", data, 10)
+    if header == 12:  # OS/2
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+    else:
+        width, height, _, bits, packing = struct.unpack_from("<iiHHI", data, 18)
+        if packing not in (0, 3, 6):  # run lengths: the decoder knows where they end
+            return True
+    row = (width * bits + 31) // 32 * 4
+    return bool(len(data) >= start + row * abs(height))
