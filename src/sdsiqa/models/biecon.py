@@ -26,6 +26,9 @@ class PatchFeatures(nn.Module):
     Args:
         width: Units of the four hidden layers.
         dropout: Share of the units of the first three that are dropped in training.
+
+    Raises:
+        ValueError: `width` or `dropout` is out of range.
     """
 
     def __init__(self, width: tuple[int, int, int, int] = (1024, 512, 256, 128), dropout: float = 0.5) -> None:

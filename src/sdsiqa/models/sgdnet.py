@@ -63,6 +63,9 @@ class SGDNet(Method):
         head_dim: Units of both hidden layers.
         dropout: Share of the first hidden layer's units dropped in training.
         frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
+
+    Raises:
+        ValueError: `size`, `features`, `head_dim` or `dropout` is out of range.
     """
 
     whole = True
