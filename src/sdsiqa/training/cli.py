@@ -44,13 +44,14 @@ from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
 from sdsiqa.training.first_stage import first_stage
-from sdsiqa.training.history import Cost, History, Summary
+from sdsiqa.training.history import Cost, History
 from sdsiqa.training.null_settings import check_nulls
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.protocol import check_whole, refuse_seen_by, trainings_of_fit
 from sdsiqa.training.resume import Restart, StepSeeds
 from sdsiqa.training.score_writers import score_writers
 from sdsiqa.training.scores import EpochScores
+from sdsiqa.training.step_progress import displays
 from sdsiqa.training.step_sync import StepSync
 from sdsiqa.training.task import QualityTask
 from sdsiqa.training.trainer_options import check_seed, check_trainer
@@ -171,10 +172,7 @@ class QualityCLI(LightningCLI):
             *(SameStatistics(), StepSeeds(), step_sync, Cost(folder, self.begun), History(folder, step_sync)),
             *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]
-        config.callbacks = [*(config.callbacks or []), *own]
-        if config.enable_model_summary is not False:  # Lightning's counts no operations, and says that there are 0
-            config.callbacks.append(Summary())
-        config.enable_model_summary = False
+        config.callbacks = [*(config.callbacks or []), *own, *displays(config)]
         if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
             config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False
         # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules
