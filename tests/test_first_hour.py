@@ -119,7 +119,7 @@ def test_a_wrong_path_leaves_nothing_behind(tmp_path: Path, capsys: pytest.Captu
     [
         (["--model.frozen_fraction", "2"], "model.frozen_fraction is 2.0"),
         (["--run.checkpoint_every", "-1"], "run.checkpoint_every is -1"),
-        (["--model.network.init_args.image_branch", "null", "--model.network.init_args.saliency_branch", "null"], "SDSIQA: "),
+        (["--model.network.init_args.image_branch", "null", "--model.network.init_args.saliency_branch", "null"], "SDSIQA."),
     ],
 )
 def test_a_wrong_setting_leaves_nothing_behind(

@@ -94,7 +94,7 @@ def _run(words: list[str]) -> int:
     process.share_cores()
     if name not in STAGES and name not in STOPPED:
         return int(import_module(TOOLS[name][0]).main(rest))
-    if {"-h", "--help"} & set(rest):
+    if name in STAGES and {"-h", "--help"} & set(rest):
         print(import_module("sdsiqa.training.light_help").help_of(name))
         return 0
     signals = import_module("sdsiqa.runs.signals")

@@ -60,7 +60,10 @@ def check_weights(own: Mapping[str, Tensor], found: Mapping[str, Any], name: str
         )
     for key, tensor in own.items():
         shape = list(found[key].shape) if isinstance(found[key], Tensor) else None
-        if shape != list(tensor.shape):
+        expected = list(tensor.shape)
+        if shape and expected and expected[0] == 0:  # as long as a fit has made it, which this network has not seen yet
+            expected[0] = shape[0]
+        if shape != expected:
             told = f"is no tensor ({type(found[key]).__name__})" if shape is None else f"has shape {shape}"
             raise CheckpointError(
                 f"{name}: its weights do not fit the network: {key} {told}; expected shape {list(tensor.shape)}; use the "

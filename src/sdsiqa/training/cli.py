@@ -277,7 +277,7 @@ class QualityCLI(LightningCLI):
     def _chosen_by(self) -> str:
         """Say what chose the weights that are tested: without a validation that gave a number, nothing but the end did."""
         chosen: str = self.model.chosen_by(self.datamodule.fit_on)
-        return "last" if chosen == "val/srcc" and self.folder.best == self.folder.last else chosen
+        return "last" if chosen == "val/srcc" and self.model.learns and self.folder.best == self.folder.last else chosen
 
     def _hash(self) -> str:
         return fingerprint(self.plain, None if self.first is None else self.first.identity)

@@ -21,40 +21,26 @@ from sdsiqa.training.class_source import group_names
 from sdsiqa.training.task import QualityTask
 
 
-class _IntFirst:
-    """Adds arguments of type `float | int` as `int | float`, so that 1 batch is not read as 1.0, which means all of them.
-
-    Python's typing keeps one of the two for both, whichever a process came across first.
-    """
+class StrictParser(LightningArgumentParser):
+    """Refuses unknown keys with the nearest known one."""
 
     def add_argument(self, *args: Any, **options: Any) -> Any:
-        """Add an argument, as jsonargparse does.
+        """Add an argument, as jsonargparse does, whose type is `int | float` where it is `float | int`.
+
+        One batch would else be read as 1.0, which means all of them: Python's typing keeps one of the two for both, whichever a
+        process came across first. jsonargparse copies this method to the groups of the parser.
 
         Args:
             args: As of jsonargparse.
             options: As of jsonargparse.
         """
-        action = super().add_argument(*args, **options)  # type: ignore[misc]
+        action = super().add_argument(*args, **options)
         kinds = list(get_args(getattr(action, "_typehint", None)))
         if int in kinds and float in kinds and kinds.index(float) < kinds.index(int):
             kinds.remove(int)
             kinds.insert(kinds.index(float), int)
             action._typehint = functools.reduce(operator.or_, kinds)  # Union[...] would give back the one that is kept
         return action
-
-
-class StrictParser(_IntFirst, LightningArgumentParser):
-    """Refuses unknown keys with the nearest known one."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        """Make a parser whose groups, too, read integers as such.
-
-        Args:
-            args: As of jsonargparse.
-            options: As of jsonargparse.
-        """
-        super().__init__(*args, **options)
-        self._group_class = type("Group", (_IntFirst, self._group_class), {})
 
     def parse_args(self, *args: Any, **options: Any) -> Any:
         """Parse; what OmegaConf cannot fill in is wrong usage too.
