@@ -99,4 +99,3 @@ def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored() -> None
         "signal.raise_signal(signal.SIGTERM)\nassert signals.received() == [signal.SIGTERM]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
