@@ -130,3 +130,17 @@ def plain_values(value: Any) -> Any:
     if isinstance(value, float) and value != value:
         return None
     return str(value) if isinstance(value, Path) else value
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a nested configuration by dotted key.
+
+    Args:
+        value: The configuration, or a value in it.
+        path: Key of the value.
+    """
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from leaves(item, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, value

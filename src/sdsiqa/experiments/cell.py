@@ -6,14 +6,14 @@ that running an experiment needs, here or on a cluster.
 
 import dataclasses
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sdsiqa.experiments.definition import Variant
-from sdsiqa.files import write_bytes
+from sdsiqa.files import leaves, write_bytes
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
@@ -119,8 +119,8 @@ class Cell:
         """
         record = RunFolder(other).record
         lines = [f"{name}: {record.get(name)} → {self.facts[name]}" for name in FACTS if record.get(name) != self.facts[name]]
-        theirs = dict(_leaves("", decisive(yaml.safe_load((other / "config.yaml").read_text()))))
-        ours = dict(_leaves("", decisive(self.config)))
+        theirs = dict(leaves(decisive(yaml.safe_load((other / "config.yaml").read_text()))))
+        ours = dict(leaves(decisive(self.config)))
         for key in sorted(theirs.keys() | ours.keys()):
             before, after = theirs.get(key, "absent"), ours.get(key, "absent")
             if before != after:
@@ -146,12 +146,3 @@ class Cell:
         file = self.folder / "tests" / f"{test}.yaml"
         write_bytes(file, yaml.safe_dump({"data": data}, sort_keys=False).encode())
         return file
-
-
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Give the values of a nested configuration by dotted key."""
-    if isinstance(value, Mapping) and value:
-        for name, item in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), item)
-    else:
-        yield path, value

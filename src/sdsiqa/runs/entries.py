@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.files import plain_values, to_json
+from sdsiqa.files import leaves, plain_values, to_json
 from sdsiqa.runs.fingerprint import hash_of
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.records import read_record
@@ -83,15 +83,7 @@ class Entries:
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Say what differs, by dotted key."""
-    old, new = (dict(_leaves("", plain_values(settings))) for settings in (before, after))
+    old, new = (dict(leaves(plain_values(settings))) for settings in (before, after))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):
             yield f"{key}: {old.get(key)} → {new.get(key)}"
-
-
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        for name, item in value.items():
-            yield from _leaves(f"{path}.{name}" if path else str(name), item)
-    else:
-        yield path, value
