@@ -1,5 +1,6 @@
 """A damaged file of a run's folder is named, with the remedy, by whoever reads it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,18 @@ def test_a_damaged_row_of_a_learning_curve_is_named(tmp_path: Path) -> None:
     (tmp_path / "course.jsonl").write_bytes(b'{"a": 1}\n[1]\n')
     with pytest.raises(RunMismatchError, match=r"course.jsonl cannot be read \(.*\); remove it, and rows are logged anew"):
         LogRows(tmp_path / "course.jsonl").read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("split_hash", {"a": 1}, "a text"),
+        ("state", 3, "a text"),
+        ("cost", "much", "keys and values"),
+        ("best", [1], "keys and values"),
+    ],
+)
+def test_a_fact_of_another_type_is_named(tmp_path: Path, name: str, value: object, expected: str) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({name: value}))
+    with pytest.raises(RunMismatchError, match=rf"run\.json: {name} is .*; expected {expected}; put the file back"):
+        _ = RunFolder(tmp_path).record

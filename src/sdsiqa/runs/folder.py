@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import to_json, user_path
@@ -83,6 +83,14 @@ def check_name(name: str) -> None:
         raise ValueError(f"name is {shown}; expected {LONGEST_NAME} bytes at most, because a folder is called so")
 
 
+_KINDS: Final = {
+    str: ("id", "hash", "data_version", "split_hash", "code_version", "state", "chosen_by", "method", "ablation", "started"),
+    dict: ("cost", "best", "stage_one", "git", "versions"),
+}
+"""Facts of `run.json` that are read again, by their type."""
+_TOLD: Final = {str: "a text", dict: "keys and values"}
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -114,7 +122,14 @@ class RunFolder:
         Raises:
             RunMismatchError: The file is damaged.
         """
-        return read_record(self.path / "run.json")
+        file = self.path / "run.json"
+        content = read_record(file)
+        for kind, names in _KINDS.items():
+            for name in names:
+                if content.get(name) is not None and not isinstance(content[name], kind):
+                    told = f"{file}: {name} is {str(content[name])[:60]!r}; expected {_TOLD[kind]}"
+                    raise RunMismatchError(f"{told}; put the file back, or remove the folder")
+        return content
 
     @property
     def finished(self) -> bool:
