@@ -111,6 +111,15 @@ def status_of(words: list[str]) -> object:
         return stop.code
 
 
+def test_a_stop_while_an_error_is_told_is_a_stop(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sdsiqa.runs.last_words.tell", interrupted)
+    assert main(["report", "nowhere"]) == 130
+    assert capsys.readouterr().err == "sdsiqa report: stopped; files are whole or not there\n"
+
+
 def test_the_overview_names_every_verb_with_a_line() -> None:
     for name, line in {**STAGES, **{name: line for name, (_, line) in TOOLS.items()}}.items():
         assert any(row.split(maxsplit=1) == [name, line] for row in overview().splitlines())

@@ -59,19 +59,26 @@ def main(args: list[str] | None = None) -> int:
     words = sys.argv[1:] if args is None else args
     _prepare_streams()
     try:
-        status = _run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `sdsiqa ... | head`
-        status = 141
-    except KeyboardInterrupt:
+        status = _answered(words)
+    except KeyboardInterrupt:  # while an error is told, too
         if args is None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more, while threads end, ends the process without a traceback
         _tell(words, "stopped; files are whole or not there")
         status = 130
-    except Exception as error:
-        status = import_module("sdsiqa.runs.last_words").tell(error, lambda text: _tell(words, text))
     if not _flushed():  # what is left in the buffer must not fail at the exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _answered(words: list[str]) -> int:
+    """Run a verb; give the exit status, of an error too, which is told."""
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `sdsiqa ... | head`
+        return 141
+    except Exception as error:
+        return int(import_module("sdsiqa.runs.last_words").tell(error, lambda text: _tell(words, text)))
     return status
 
 
