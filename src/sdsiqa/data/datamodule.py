@@ -16,7 +16,7 @@ from sdsiqa.benchmarks.splits import PARTS, Split, make_split
 from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
-from sdsiqa.data.loader import EpochLoader, start_worker
+from sdsiqa.data.loader import EpochLoader, SteadyLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import BenchmarkMismatchError, SdsiqaError
 from sdsiqa.files import user_path
@@ -265,7 +265,7 @@ class QualityDataModule(lightning.LightningDataModule):
         if not train:
             # an image's score depends on that image alone only if it is computed alone: libraries choose their kernels,
             # and so the last digits, by the size of the batch
-            return DataLoader(batch_size=1, **options)
+            return SteadyLoader(batch_size=1, **options)
         size = max(1, self.batch_size // self._world)
         return EpochLoader(trained=self._trained, batch_size=size, persistent_workers=self.num_workers > 0, **options)
 

@@ -21,7 +21,15 @@ def start_worker(number: int) -> None:
     pl_worker_init_function(number)
 
 
-class EpochLoader(DataLoader[Sample]):
+class SteadyLoader(DataLoader[Sample]):
+    """Starts its processes while signals are held back, for one that comes before they ignore it would end them."""
+
+    def _get_iterator(self) -> Any:
+        with signals.held():
+            return super()._get_iterator()
+
+
+class EpochLoader(SteadyLoader):
     """Resumes in the middle of an epoch.
 
     The position is that of training, not of the workers, which are batches ahead. It counts steps, so a run may resume

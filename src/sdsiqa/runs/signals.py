@@ -120,10 +120,21 @@ def note(number: int) -> None:
     _received.setdefault(number, time.monotonic())
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Hold signals back while processes are started, which inherit that: none dies before it has come to `ignore`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, list(STATUS))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def ignore() -> None:
     """Leave all of them to the parent: a signal to the process group reaches its children too."""
     for number in STATUS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, list(STATUS))  # what was held back is ignored, too
 
 
 @contextlib.contextmanager
