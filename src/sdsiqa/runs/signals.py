@@ -134,7 +134,6 @@ def ignore() -> None:
     """Leave all of them to the parent: a signal to the process group reaches its children too."""
     for number in STATUS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, list(STATUS))  # what was held back is ignored, too
 
 
 @contextlib.contextmanager
