@@ -1,9 +1,7 @@
 """Processes that work for a verb: deaf to signals, which the verb answers, and gone when it is gone."""
 
-import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -45,7 +43,7 @@ def in_processes(
     context = multiprocessing.get_context("spawn")  # a fork would inherit the locks of OpenCV's and torch's threads
     pool = ProcessPoolExecutor(min(jobs, len(items)), context, initializer=_begin, initargs=(prepare, tuple(given)))
     try:
-        with _held_back():  # a process that is just starting would answer Ctrl-C with a traceback
+        with signals.held():  # a process that is just starting would answer Ctrl-C with a traceback
             results = pool.map(work, items, chunksize=chunk)
         yield from results
     except BrokenProcessPool as error:
@@ -54,16 +52,6 @@ def in_processes(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def _held_back() -> Iterator[None]:
-    """Let signals to this thread wait; processes that are started meanwhile never get them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.STATUS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(prepare: Callable[..., None] | None, given: Iterable[Any]) -> None:
