@@ -27,12 +27,14 @@ TOOLS = {
 
 
 STOPPED = {
+    **dict.fromkeys(STAGES, "stopped"),
+    "fit": "stopped before the first step; the same command resumes",
     "score": "stopped before the first score",
     "saliency": "stopped; the same command resumes",
     "check-data": "stopped",
     "report": "stopped; files are whole or not there",
 }
-"""What Ctrl-C says in the tools that work for longer; `grid` answers signals itself."""
+"""What Ctrl-C says at the start of what works for longer; `grid` answers signals itself."""
 
 
 def overview() -> str:
@@ -99,24 +101,19 @@ def _run(words: list[str]) -> int:
     process = import_module("sdsiqa.runs.process")
     process.check_launcher()
     process.share_cores()
-    if name not in STAGES and name not in STOPPED:
+    if name not in STOPPED:
         return int(import_module(TOOLS[name][0]).main(rest))
     if name in STAGES and {"-h", "--help"} & set(rest):
         print(import_module("sdsiqa.training.light_help").help_of(name))
         return 0
     signals = import_module("sdsiqa.runs.signals")
-    if name in STOPPED:
-        signals.answer(signals.Answer.END, STOPPED[name])
-        signals.listen(name)
-        try:
-            with signals.obeyed():
-                return int(import_module(TOOLS[name][0]).main(rest))
-        finally:
-            signals.stop_listening()
     # a signal may come while torch is imported, and that cannot be broken off in its middle
-    signals.answer(signals.Answer.END, "stopped before the first step; the same command resumes" if name == "fit" else "stopped")
+    signals.answer(signals.Answer.END, STOPPED[name])
     signals.listen(name)
     try:
+        if name in TOOLS:
+            with signals.obeyed():
+                return int(import_module(TOOLS[name][0]).main(rest))
         preflight = import_module("sdsiqa.training.preflight")
         if not preflight.asks_for_help(rest):
             preflight.check(rest)  # a typo is told before torch is imported

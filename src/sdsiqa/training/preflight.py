@@ -37,7 +37,7 @@ def asks_for_help(words: Sequence[str]) -> bool:
     Args:
         words: Words after the verb.
     """
-    return any(name in ("-h", "--help", "--print_config") or name.endswith(".help") for name in (w.split("=")[0] for w in words))
+    return any(name == "--print_config" or name.endswith(".help") for name in (w.split("=")[0] for w in words))
 
 
 def _benchmark(settings: Sequence[Setting]) -> Benchmark | None:
