@@ -140,9 +140,7 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
     free = sorted(set(contents[~table["training_only"]]) - set(contents[table["training_only"]]))
     if twins is None:
         twins = BENCHMARKS[benchmark].twins if benchmark in BENCHMARKS else ()
-    leader = dict[str, str]()  # so that twins are neighbours in the order
-    for first, second in twins:
-        leader[second.lower()] = leader.get(first.lower(), first.lower())
+    leader = leaders(twins)  # so that twins are neighbours in the order
 
     def place(content: str) -> tuple[bytes, str]:
         return hashlib.sha256(f"{benchmark}/{split}/{leader.get(content, content)}".encode()).digest(), content
@@ -152,6 +150,21 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
     in_test, in_val = contents.isin(order[:test]), contents.isin(order[test : test + val])
     masks = {"train": ~(in_test | in_val), "val": in_val, "test": in_test}
     return Split.of(benchmark, str(split), table, {part: np.flatnonzero(mask) for part, mask in masks.items()})
+
+
+def leaders(twins: Pairs) -> dict[str, str]:
+    """Give one name to contents that show the same picture.
+
+    Args:
+        twins: The pairs.
+
+    Returns:
+        The first content, by each of the others; all in lower case.
+    """
+    found = dict[str, str]()
+    for first, second in twins:
+        found[second.lower()] = found.get(first.lower(), first.lower())
+    return found
 
 
 def check_split(split: Split, table: pd.DataFrame) -> None:

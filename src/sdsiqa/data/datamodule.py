@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from sdsiqa.benchmarks import Benchmark
 from sdsiqa.benchmarks.published_splits import read_published_split
-from sdsiqa.benchmarks.splits import PARTS, Split, make_split
+from sdsiqa.benchmarks.splits import PARTS, Split, leaders, make_split
 from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
@@ -148,7 +148,7 @@ class QualityDataModule(lightning.LightningDataModule):
     def _contents(self) -> dict[str, dict[str, str]]:
         """Give the images of each part with their contents, those that show one picture under one name."""
         table, split = self.benchmark.table(), self.split or self.make_split()
-        first = {second.lower(): one.lower() for one, second in self.benchmark.twins}
+        first = leaders(self.benchmark.twins)
         contents = {
             image: first.get(content.lower(), content.lower())
             for image, content in zip(table["image"], table["content"], strict=True)
