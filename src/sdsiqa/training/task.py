@@ -21,7 +21,7 @@ from sdsiqa.losses import L1, QualityLoss
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
 from sdsiqa.runs.first_stage import NOTHING, FirstStage
-from sdsiqa.runs.ranges import check_numbers
+from sdsiqa.runs.ranges import check_numbers, check_shares
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
 from sdsiqa.training.solvers.closed_form import ClosedForm
@@ -91,8 +91,7 @@ class QualityTask(lightning.LightningModule):
         self.resumes = False  # set by the run: Lightning says so after `setup` alone
         self.frozen_fraction, self._is_frozen, self._frozen = frozen_fraction, False, list[nn.Parameter]()
         self.channels_last = channels_last
-        if not 0 <= frozen_fraction < 1:
-            raise ValueError(f"frozen_fraction is {frozen_fraction!r}; give a share of the steps, 0 for none and below 1")
+        check_shares(frozen_fraction=frozen_fraction)
         if ridge_start is not None and regression is not None:
             raise ValueError("there are both a ridge_start and a regression; set one of them to null")
         _check_optimizer(self.optimizer)
