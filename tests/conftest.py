@@ -46,6 +46,17 @@ def _seeded(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of one short run, which tests read and leave as it is."""
+    from runs import fit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SDSIQA_TEST_SUBSET", "1")
+        patch.setenv("WANDB_MODE", "disabled")
+        return fit(tmp_path_factory.mktemp("run"), epochs=1)
+
+
 @pytest.fixture
 def logged_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nobody is logged in to W&B, whoever runs the tests."""

@@ -3,6 +3,7 @@
 import json
 import pickle  # noqa: TID251 - to make what must not be opened
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,14 +43,6 @@ class Bomb:
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setenv("WANDB_MODE", "disabled")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SDSIQA_TEST_SUBSET", "1")
-        patch.setenv("WANDB_MODE", "disabled")
-        return fit(tmp_path_factory.mktemp("safety"), epochs=1)
 
 
 @pytest.mark.parametrize("form", ["pickle", "torch"])
@@ -207,11 +200,11 @@ def test_a_checkpoint_whose_state_is_damaged_is_not_resumed_from(
 
 
 def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Path(shutil.copytree(run, tmp_path / "runs" / run.name))
     assert main(["verify", str(run)]) == 0
     assert "files, all as they were written" in capsys.readouterr().out
     scores = next((run / "scores").glob("*.csv"))
-    before, best = scores.read_bytes(), (run / "checkpoints" / "best.ckpt").read_bytes()
-    scores.write_bytes(before.replace(b"1", b"2", 1))
+    scores.write_bytes(scores.read_bytes().replace(b"1", b"2", 1))
     (run / "checkpoints" / "best.ckpt").unlink()
     (run / "figures" / "foreign.png").write_bytes(b"")
     assert main(["verify", str(run.parent)]) == 1
@@ -219,9 +212,6 @@ def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest
     assert "scores/livec-test.csv: has changed since it was written (as many bytes, SHA-256" in said
     assert "checkpoints/best.ckpt: is missing" in said
     assert "figures/foreign.png: is not in manifest.json; it came from elsewhere" in said
-    scores.write_bytes(before)
-    (run / "checkpoints" / "best.ckpt").write_bytes(best)
-    (run / "figures" / "foreign.png").unlink()
     (empty := tmp_path / "empty").mkdir()
     assert main(["verify", str(empty)]) == 1
     assert "has no manifest.json; name a folder that `sdsiqa fit` made" in capsys.readouterr().err
