@@ -1,8 +1,11 @@
 """SIGKILL at twenty moments of a training: each time the run goes on, and ends with the scores of an unbroken one."""
 
+import os
 import random
+import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ pytestmark = pytest.mark.filterwarnings("default")
 KILLS, EVERY, EPOCHS = 20, 3, 4
 LOGGED = 5
 """Every so many-th run logs to W&B, whose service takes a second to start."""
+EARLY = 4
+"""Every so many-th run dies as soon as it has a folder, before any checkpoint, however fast the machine."""
 
 
 def command(tmp: Path, name: str) -> list[str]:
@@ -55,7 +60,9 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path, settings: dict[str
         environment = {**settings, "WANDB_MODE": mode}
         moment = moments.uniform(0.1, 0.97) * (logged if mode == "offline" else unbroken).seconds
         name = f"kill{number:02}"
-        end = live(command(tmp_path, name), log, after=moment, **environment)
+        early = number % EARLY == 1
+        when: dict[str, Any] = {"watch": _killer(tmp_path / "runs", name)} if early else {"after": moment}
+        end = live(command(tmp_path, name), log, **when, **environment)
         for folder in (tmp_path / "runs").glob(f"{name}-*"):
             assert end.status == -9 or RunFolder(folder).finished, end
             assert Manifest(folder).problems() == [], (number, moment)  # whatever it was just writing
@@ -70,7 +77,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path, settings: dict[str
             found = rows(folder)
             assert [row["_step"] for row in found] == list(range(len(found))), (number, moment)
             assert found == its_rows, (number, moment)
-    assert len(states) >= 3, states  # the moments are spread over a run
+    assert len(states) >= 3, states  # spread over a run
     where = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     survived.add(
         "SIGKILL at a random moment",
@@ -79,6 +86,16 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path, settings: dict[str
         f"all {KILLS} end with the scores and the course of an unbroken run, byte for byte; no file is half-written; W&B has "
         f"every row once ({KILLS // LOGGED} runs)",
     )
+
+
+def _killer(root: Path, name: str) -> Callable[[int, float], None]:
+    """Kill the process as soon as its run has a folder."""
+
+    def watch(child: int, seconds: float) -> None:
+        if next(root.glob(f"{name}-*"), None):
+            os.kill(child, signal.SIGKILL)
+
+    return watch
 
 
 def _state(folder: Path) -> str:
