@@ -17,11 +17,11 @@ from lightning.pytorch.trainer.connectors.checkpoint_connector import _Checkpoin
 from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
 from sdsiqa.files import CANNOT_WRITE
 from sdsiqa.runs.parser_messages import one_line
+from sdsiqa.runs.process import is_out_of_memory
 
 _GONE = re.compile(
     r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|Socket Timeout|NCCL|[Gg]loo|[Tt]imed out (after )?waiting"
 )
-_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory")
 _KILLED_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexpectedly)")
 
 
@@ -96,7 +96,7 @@ def explain(error: BaseException) -> SdsiqaError | None:
             f"{error.filename or 'a file'} could not be written ({error.strerror}); {room}, or set run.root to another folder. "
             "What was written before is whole; the same command resumes"
         )
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or _MEMORY.search(text):
+    if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
         return TrainingFaultError(
             f"memory ran out ({text[:160] or 'MemoryError'}); lower data.batch_size or data.patches_per_image, train on more "
             "devices, or set trainer.precision to bf16-mixed. The last checkpoint is good"
