@@ -72,6 +72,7 @@ class QualityCLI(LightningCLI):
     first: FirstStage | None
     _loggers: Any
     begun: ClassVar[float] = 0.0
+    verb: ClassVar[str] = "fit"
 
     @classmethod
     def start(cls, args: list[str] | None) -> Self:
@@ -81,6 +82,7 @@ class QualityCLI(LightningCLI):
             args: Words after `sdsiqa`; `None`: use `sys.argv`.
         """
         cls.begun = time.perf_counter()
+        cls.verb = (sys.argv[1:] if args is None else args)[0]
         for package in ("sdsiqa.benchmarks", "sdsiqa.saliency"):  # the parser takes bare names of classes that are imported
             public_classes(package)
         return cls(
@@ -91,14 +93,14 @@ class QualityCLI(LightningCLI):
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
-            parser_kwargs=dict.fromkeys(LightningCLI.subcommands(), _PARSER) | _PARSER,
+            parser_kwargs={cls.verb: _PARSER} | _PARSER,
             args=args,
         )
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The verbs, with what the command line does not set."""
-        return LightningCLI.subcommands()
+    @classmethod
+    def subcommands(cls) -> dict[str, set[str]]:
+        """The verb that is asked for, with what the command line does not set: parsers of the others would cost their time."""
+        return {cls.verb: LightningCLI.subcommands()[cls.verb]}
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse all files as one; Lightning's own version warns whenever another Python function hands over the words."""
