@@ -22,6 +22,7 @@ QUICK = [
     *("--data.crop", "64", "--data.patches_per_image", "2", "--data.grid", "[2, 2]"),
     *("--data.num_workers", "0", "--data.cache", "null", "--data.maps", "null"),
     *("--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false", "--trainer.accelerator", "cpu"),
+    *("--run.figures", "false"),
 ]
 
 

@@ -13,7 +13,7 @@ from runs import fit
 from sdsiqa.cli import main
 from sdsiqa.tracking.dashboard import Shown, build, survey
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for split in (0, 1):
                 labels = ["--run.ablation", ablation, "--run.group", "gates", "--run.tags", f'["gates", "{ablation}"]']
                 more = ["--data.split", str(split), "--model.network.init_args.fusion.gate", gate]
+                more += ["--run.figures", str(ablation == "full").lower()]
                 fit(root, *labels, *more, "--run.job_type", "cell", "--wandb.checkpoints", "false", benchmark="live", epochs=1)
     return root / "runs"
 

@@ -33,6 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("SDSIQA_TEST_SUBSET", "1")
         patch.setenv("WANDB_MODE", "offline")
         more = ["--run.group", "ablation", "--run.job_type", "cell", "--run.tags", '["quick", "tiny"]', "--run.ablation", "bare"]
+        more += ["--run.figures", "true"]
         return fit(tmp_path_factory.mktemp("wandb"), *more, benchmark="live")
 
 
@@ -91,6 +92,7 @@ def test_scores_and_weights_go_up_with_what_they_stand_on(run: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_test_on_another_benchmark_leaves_what_the_training_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setenv("WANDB_MODE", "offline")

@@ -239,7 +239,7 @@ def test_the_first_test_stands(run: Path) -> None:
     before = content(run)
     assert main(test) == 0
     assert content(run) == before  # the same test again: the same bytes
-    assert main([*test, "--data.crop", "48", "--data.view", "grid"]) == 0
+    assert main([*test, "--data.crop", "48", "--data.view", "grid", "--run.figures", "true"]) == 0
     after = content(run)
     assert {name for name in before if name not in ("metrics.json", "tests.json", "manifest.json")} <= {
         name for name in before if after[name] == before[name]
@@ -251,7 +251,7 @@ def test_the_first_test_stands(run: Path) -> None:
     assert "crop: 64 → 48" in metrics[name]["differs"]
     assert f"scores/{name}.csv" in after
     assert f"figures/scatter-{name}.png" in after
-    assert main([*test, "--data.crop", "48", "--data.view", "grid"]) == 0
+    assert main([*test, "--data.crop", "48", "--data.view", "grid", "--run.figures", "true"]) == 0
     assert content(run) == after
     assert [line.partition(":")[0] for line in RunFolder(run).manifest.problems()] == ["config.yaml"]  # this test moved the run
 

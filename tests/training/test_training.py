@@ -1,10 +1,6 @@
 """Training is exact: the same seed gives the same scores, whatever happens on the way."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -27,24 +23,6 @@ pytestmark = pytest.mark.filterwarnings("default")
 ROOT = Path(__file__).parents[2]
 
 
-KILLED = """
-import os, signal, sys
-from sdsiqa.cli import main
-from sdsiqa.training.task import QualityTask
-
-step = QualityTask.training_step
-
-def killed(self, *batch):
-    if self.current_epoch == 3 and self.global_step % 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(self, *batch)
-
-QualityTask.training_step = killed
-main(sys.argv[1:])
-"""
-"""A `sdsiqa` that is killed within the fourth epoch, however fast or slow the machine is."""
-
-
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
@@ -56,16 +34,18 @@ def scores(folder: Path) -> bytes:
     return next((folder / "scores").glob("*-test.csv")).read_bytes()
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_table_of_scores(tmp_path: Path) -> None:
     first = fit(tmp_path, "--run.name", "first")
     second = fit(tmp_path, "--run.name", "second")
     other = fit(tmp_path, "--seed_everything", "1")
     assert scores(first) == scores(second)
     assert scores(first) != scores(other)
+    assert not (first / "figures").exists()  # run.figures is off
 
 
 def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = fit(tmp_path, "--data.split", "3")
+    folder = fit(tmp_path, "--data.split", "3", "--run.figures", "true")
     assert folder.name.startswith("livec-3-0-")  # ${data.split} follows the command line
     files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert files == {
@@ -85,24 +65,6 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
     assert stop.value.code == 0
     assert "is finished already; nothing to do" in capsys.readouterr().out
     assert scores(folder) == before
-
-
-@pytest.mark.slow
-def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path) -> None:
-    overlay = tmp_path / "exact.yaml"
-    overlay.write_text("trainer:\n  callbacks:\n    - class_path: sdsiqa.training.EMA\n      init_args: {decay: 0.9}\n")
-    more = ["-c", str(overlay), "--model.schedule", "one_cycle"]
-    whole = fit(tmp_path, *more, "--run.name", "whole", epochs=8)
-    command = [sys.executable, "-c", KILLED, "fit", *words(tmp_path, "livec", *more, "--run.name", "broken", epochs=8)]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "SDSIQA_TEST_SUBSET": "1"}, check=False)
-    assert done.returncode == -signal.SIGKILL
-    (broken,) = (tmp_path / "runs").glob("broken-*")
-    assert not RunFolder(broken).finished
-    assert 1 < len(pd.read_csv(broken / "metrics.csv")) < 9
-    assert main(["fit", *words(tmp_path, "livec", *more, "--run.name", "broken", "--ckpt_path", "last", epochs=8)]) == 0
-    assert scores(broken) == scores(whole)
-    columns = ["epoch", "step", "train/loss", "train/lr"]
-    pd.testing.assert_frame_equal(pd.read_csv(broken / "metrics.csv")[columns], pd.read_csv(whole / "metrics.csv")[columns])
 
 
 def test_validation_chooses_and_the_last_of_equals_wins(tmp_path: Path) -> None:
@@ -127,6 +89,7 @@ def hopeless(tmp: Path) -> list[str]:
     return ["-c", str(overlay)]
 
 
+@pytest.mark.slow
 def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     folder = fit(tmp_path, *hopeless(tmp_path), "--run.name", "trained", benchmark="demo")
@@ -142,6 +105,7 @@ def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: p
     assert said == f"no epoch reached the val/srcc of {value:.4f} before the first step: the weights of the start were tested"
 
 
+@pytest.mark.slow
 def test_the_validation_of_the_start_changes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = ("--model.network.init_args.fusion.dropout", "0.3", "--data.num_workers", "1", "--run.name")
     folders = [fit(tmp_path, *more, "with", benchmark="demo")]

@@ -43,6 +43,7 @@ class RunSettings:
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
         test: Whether the test part is read at the end; a first stage leaves it alone.
+        figures: Whether a test draws its scatter plot and what the network looked at, which takes some seconds.
 
     Raises:
         ValueError: `name` is no name of a folder, or `checkpoint_every` is out of range.
@@ -60,6 +61,7 @@ class RunSettings:
     tuned_on: str = ""
     checkpoint_every: int = 500
     test: bool = True
+    figures: bool = True
 
     def __post_init__(self) -> None:
         check_counts(0, checkpoint_every=self.checkpoint_every)

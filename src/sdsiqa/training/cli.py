@@ -170,7 +170,7 @@ class QualityCLI(LightningCLI):
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
         folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
         own = [
-            EpochScores(folder, score_writers(method), self._evaluation(recipe)),
+            EpochScores(folder, score_writers(method, settings["figures"]), self._evaluation(recipe)),
             *(SameStatistics(), StepSeeds(), step_sync, Cost(folder, self.begun), History(folder, step_sync)),
             *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]

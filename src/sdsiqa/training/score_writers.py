@@ -19,13 +19,17 @@ from sdsiqa.training.scores import ScoredPart
 _HEARD: dict[Any, Any] = {}  # each warning is told once
 
 
-def score_writers(method: str) -> list[Callable[[ScoredPart], None]]:
+def score_writers(method: str, figures: bool = True) -> list[Callable[[ScoredPart], None]]:
     """Give all of them, in the order in which they are called.
 
     Args:
         method: The method with its ablation, for titles.
+        figures: Whether to draw.
     """
-    return [log_agreement, write_table, lambda part: draw_scatter(part, method), lambda part: draw_panel(part, method)]
+    tables: list[Callable[[ScoredPart], None]] = [log_agreement, write_table]
+    if not figures:
+        return tables
+    return [*tables, lambda part: draw_scatter(part, method), lambda part: draw_panel(part, method)]
 
 
 def log_agreement(part: ScoredPart) -> None:
