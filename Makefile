@@ -52,7 +52,10 @@ demo: install  ## Make the Demo benchmark, train SDS-IQA, test, print a table; S
 
 # several processes of one thread each; more of them gain little, since the longest tests are whole runs
 test: install  ## Run the tests, offline; JOBS=4 for more processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not browser and not slow' $(ARGS)
+
+test-runs: install  ## Run the tests that start whole programs, trainings most of them (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'slow and not browser' $(ARGS)
 
 test-portable: install  ## Run the numerical tests on every kernel of BLAS and PyTorch that this processor can run (five minutes)
 	@$(BIN)/python -m tools.portable $(ARGS)

@@ -58,6 +58,7 @@ def test_every_run_file_runs(benchmark: str, tmp_path: Path) -> None:
     assert main(["fit", *words(tmp_path, benchmark), "--trainer.fast_dev_run", "true"]) == 0
 
 
+@pytest.mark.slow
 def test_the_overlay_for_machines_without_a_gpu_runs(tmp_path: Path) -> None:
     tiny = ["-c", str(tmp_path / "tiny.yaml")]
     for branch in ("image_branch", "saliency_branch"):
@@ -95,6 +96,7 @@ def test_make_says_what_it_will_do(benchmark: str) -> None:
     assert '--data.benchmark.init_args.root "/some where" --trainer.devices 2 --data.split 3' in said
 
 
+@pytest.mark.slow
 def test_make_trains_to_the_end(tmp_path: Path) -> None:
     fake = write_fake("live", tmp_path / "live")
     (tmp_path / "tiny.yaml").write_text(TINY)

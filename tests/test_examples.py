@@ -93,6 +93,7 @@ def run_all(example: Example, folder: Path) -> dict[str, Any]:
     return dict(yaml.safe_load((run / "config.yaml").read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "setting", "value"),
     [
@@ -117,6 +118,7 @@ def test_the_files_of_an_example_are_enough(kind: str, setting: str, value: obje
         assert re.search(r"Largest error\n.*\| sdsiqa[^|]*\| garden *\| 0\.\d{3} \|", run_installed(words, project), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_classes_of_the_current_folder_need_no_project(tmp_path: Path) -> None:
     """Files named like packages lie beside them, as they may in a person's folder, and must replace none."""
     for name in ("torch", "random", "yaml", "numpy"):

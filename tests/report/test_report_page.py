@@ -185,6 +185,7 @@ def test_colours_come_from_two_schemes_alone(tmp_path: Path) -> None:
     assert not re.search(r"#[0-9a-fA-F]{3,6}\b", scripts)
 
 
+@pytest.mark.slow
 def test_fifty_runs_of_two_thousand_images_stay_small(tmp_path: Path) -> None:
     for split in range(10):
         for ablation in ("full", "no_gate", "image_only", "saliency_only", "no_guidance"):

@@ -57,6 +57,7 @@ def test_loading_reports_crops_per_second(tmp_path: Path) -> None:
     assert row.name == "loading, 25 crops, no cache, no maps"
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_fresh_processes() -> None:
     row = training_peak(TINY, turns=1)
     assert row.ours > 0

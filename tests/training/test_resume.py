@@ -60,6 +60,7 @@ def test_a_stopped_run_goes_on_at_the_exact_step(tmp_path: Path, capsys: pytest.
         same(whole, broken)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_remembers_that_its_start_is_the_best(tmp_path: Path) -> None:
     more = ("-c", str(tmp_path / "ridge.yaml"), "--model.optimizer.init_args.lr", "0")
     ridge = "ridge_start: {penalties: [1, 100]}, network: {init_args: {fusion: {linear_path: true}}}"

@@ -65,6 +65,7 @@ def folder() -> str:
         yield folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "n"), [(3, IMAGES), (2, ODD)])
 def test_several_processes_give_the_figures_of_one(folder: str, world: int, n: int) -> None:
     alone = fill(Agreement(), n)
