@@ -1,8 +1,8 @@
 """Run the numerical tests on every kernel that this processor can run: `make test-portable`.
 
 Sums of floats end in other digits on other processors. OpenBLAS and PyTorch choose their kernels by the processor when they
-are loaded, so each variant is a process of its own. The variants take each kernel of BLAS with one thread and with two, and
-each of PyTorch with some of them: the two libraries do not know of each other, so the full product would say no more.
+are loaded, so each variant is a process of its own. Each kernel of BLAS, each of PyTorch and both numbers of threads stand in
+one variant at least: the two libraries do not know of each other, so the full product would say little more.
 """
 
 import json
@@ -82,12 +82,8 @@ class Variant:
 
 VARIANTS = (
     Variant("Haswell", "default", 1),
-    Variant("Haswell", "avx2", 2),
-    Variant("SkylakeX", UNSET, 1),
-    Variant("SkylakeX", "default", 2),
-    Variant("Zen", "avx2", 1),
-    Variant("Zen", UNSET, 2),
-    Variant(UNSET, "default", 1),
+    Variant("SkylakeX", "avx2", 2),
+    Variant("Zen", UNSET, 1),
     Variant(UNSET, UNSET, 2),
 )
 

@@ -9,19 +9,23 @@ import pytest
 COMPUTE = ("losses", "metrics", "models", "saliency", "training.scores", "training.solvers")
 """Packages and modules of the package whose results are sums of floats."""
 
-LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage"})
-"""Names by which a test trains, starts a process or simulates for many seconds: what it tests is no kernel."""
+LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage", "compile"})
+"""Names by which a test trains, starts a process, compiles or simulates for many seconds: what it tests is no kernel."""
+
+SHOWN = ("report_runs", "sdsiqa.plots", "tools")
+"""Modules by which a test writes reports, figures or documentation, which show what others compute."""
 
 
 def is_numerical(item: pytest.Function) -> bool:
-    """Say whether a test computes with the package, and neither trains nor writes reports, which print what others compute.
+    """Say whether a test computes with the package, and neither trains nor shows what others compute.
 
     Args:
         item: As pytest collected it.
     """
     origins = {_origin(value) for value in vars(item.module).values()}
     computes = any(origin.startswith(tuple(f"sdsiqa.{name}" for name in COMPUTE)) for origin in origins)
-    return computes and "report_runs" not in origins and not item.get_closest_marker("slow") and LONG.isdisjoint(_names(item))
+    shows = any(origin.startswith(SHOWN) for origin in origins)
+    return computes and not shows and not item.get_closest_marker("slow") and LONG.isdisjoint(_names(item))
 
 
 def _origin(value: Any) -> str:
