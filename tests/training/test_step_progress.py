@@ -19,7 +19,10 @@ def test_a_log_says_how_far_a_training_is(
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setattr(progress, "SHORT", -1.0)  # as if every step took long
     monkeypatch.setattr(progress, "EVERY", -1.0)
-    shown = ["--trainer.enable_progress_bar", "true", "--trainer.enable_model_summary", "true"]
+    (tmp_path / "ridge.yaml").write_text(  # its solution is told through the same display
+        "model: {ridge_start: {penalties: [1, 100]}, network: {init_args: {fusion: {linear_path: true}}}}\n"
+    )
+    shown = ["--trainer.enable_progress_bar", "true", "--trainer.enable_model_summary", "true", "-c", str(tmp_path / "ridge.yaml")]
     assert main(["fit", *words(tmp_path, "livec", *shown, epochs=2)]) == 0
     out, err = capsys.readouterr()
     steps = re.findall(r"^epoch (\d) of 2: (\d+) of (\d+) steps", err, re.MULTILINE)
@@ -31,3 +34,4 @@ def test_a_log_says_how_far_a_training_is(
     assert len(re.findall(r"^validation: done", err, re.MULTILINE)) == 3  # the start, and each epoch
     assert len(re.findall(r"^test: done", err, re.MULTILINE)) == 1
     assert re.search(r"^fusion +FusionHead", out, re.MULTILINE)
+    assert re.search(r"^.*penalty", out, re.MULTILINE)

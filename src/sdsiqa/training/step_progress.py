@@ -11,21 +11,25 @@ from sdsiqa.training.history import Summary
 
 
 class StepProgress(ProgressBar):
-    """Shows steps of training and batches of evaluation, by the mechanism that everything else uses."""
+    """Shows steps of training and batches of evaluation, by the mechanism that everything else uses.
+
+    Attributes:
+        is_enabled: Whether anything is shown; Lightning asks for it wherever a module prints.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._phase = ExitStack()
         self._progress: Progress | None = None
-        self._is_shown = True
+        self.is_enabled = True
 
     def disable(self) -> None:
         """Show nothing; Lightning says so on all devices but the first."""
-        self._is_shown = False
+        self.is_enabled = False
 
     def enable(self) -> None:
         """Show again."""
-        self._is_shown = True
+        self.is_enabled = True
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -37,7 +41,7 @@ class StepProgress(ProgressBar):
             if batch_idx:
                 self._advance(batch_idx)
         # a loss on a GPU is waited for, so it is not asked for at every step
-        is_told = self._is_shown and batch_idx % max(1, getattr(trainer, "log_every_n_steps", 1)) == 0
+        is_told = self.is_enabled and batch_idx % max(1, getattr(trainer, "log_every_n_steps", 1)) == 0
         loss = trainer.progress_bar_metrics.get("train/loss") if is_told else None
         self._advance(1, None if loss is None else f"loss {float(loss):.4f}")
 
@@ -83,13 +87,13 @@ class StepProgress(ProgressBar):
             args: As of Python's own.
             kwargs: As of Python's own.
         """
-        if self._is_shown:
+        if self.is_enabled:
             print(*args, **{"flush": True, **kwargs})
 
     def _begin(self, title: str, total: float, unit: str) -> None:
         self._end()
         count = int(total) if total != float("inf") else None
-        self._progress = self._phase.enter_context(Progress(title, count, unit, is_shown=self._is_shown))
+        self._progress = self._phase.enter_context(Progress(title, count, unit, is_shown=self.is_enabled))
 
     def _advance(self, steps: int, note: str | None = None) -> None:
         if self._progress is not None:
