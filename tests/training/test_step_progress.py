@@ -22,7 +22,14 @@ def test_a_log_says_how_far_a_training_is(
     (tmp_path / "ridge.yaml").write_text(  # its solution is told through the same display
         "model: {ridge_start: {penalties: [1, 100]}, network: {init_args: {fusion: {linear_path: true}}}}\n"
     )
-    shown = ["--trainer.enable_progress_bar", "true", "--trainer.enable_model_summary", "true", "-c", str(tmp_path / "ridge.yaml")]
+    shown = [
+        "--trainer.enable_progress_bar",
+        "true",
+        "--trainer.enable_model_summary",
+        "true",
+        "-c",
+        str(tmp_path / "ridge.yaml"),
+    ]
     assert main(["fit", *words(tmp_path, "livec", *shown, epochs=2)]) == 0
     out, err = capsys.readouterr()
     steps = re.findall(r"^epoch (\d) of 2: (\d+) of (\d+) steps", err, re.MULTILINE)

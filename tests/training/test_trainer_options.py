@@ -58,7 +58,14 @@ def test_a_wrong_setting_is_told_in_one_line_and_leaves_no_folder(
 ) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
     monkeypatch.setattr("sdsiqa.runs.lock.RunLock.discard_unused", lambda keep_started: None)  # none is made to be removed
+    (tmp_path / "early.yaml").write_text(
+        "trainer: {callbacks: [{class_path: lightning.pytorch.callbacks.EarlyStopping, init_args: {monitor: val/srrc}}]}\n"
+    )
     for more, said in [
+        (
+            ["-c", str(tmp_path / "early.yaml")],
+            "EarlyStopping watches 'val/srrc', which no validation gives; did you mean 'val/srcc'?",
+        ),
         (["--data.num_workers", "-1"], "data.num_workers is -1; expected a whole number, at least 0"),
         (["--model.optimizer.lr", "-1"], "model: optimizer: Invalid learning rate: -1.0"),
         (["--trainer.limit_train_batches", "1.5"], "invalid value 1.5 for limit_train_batches"),

@@ -109,7 +109,7 @@ def test_the_start_is_tested_where_no_epoch_reaches_it(tmp_path: Path, caplog: p
 def test_the_validation_of_the_start_changes_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = ("--model.network.init_args.fusion.dropout", "0.3", "--data.num_workers", "1", "--run.name")
     folders = [fit(tmp_path, *more, "with", benchmark="demo")]
-    monkeypatch.setattr("sdsiqa.training.checkpoints._validate_start", lambda trainer: None)
+    monkeypatch.setattr("sdsiqa.training.checkpoints._validate", lambda trainer: None)
     folders.append(fit(tmp_path, *more, "without", benchmark="demo"))
     one, other = (pd.read_csv(folder / "metrics.csv").drop(columns="train/images_per_second") for folder in folders)
     assert one["epoch"].tolist() == [-1, 0, 1]

@@ -37,6 +37,10 @@ class AgreementWarning(UserWarning):
     """A measure of agreement is NaN, or the raw one stands in for a fitted one; the message names the cause."""
 
 
+NAMES = ("srcc", "krcc", "plcc", "rmse", "plcc_fit", "rmse_fit")
+"""What `agreement` gives."""
+
+
 def pair(score: ArrayLike, quality: ArrayLike, constant: bool = True) -> tuple[Array, Array, str]:
     """Bring both to float64, and say what makes them unusable.
 
@@ -146,7 +150,7 @@ def agreement(score: ArrayLike, quality: ArrayLike) -> dict[str, float]:
     if fault:
         _warn(fault)
         _, _, worse = pair(x, y, constant=False)
-        undefined = dict.fromkeys(("srcc", "krcc", "plcc", "rmse", "plcc_fit", "rmse_fit"), float("nan"))
+        undefined = dict.fromkeys(NAMES, float("nan"))
         return undefined if worse else {**undefined, "rmse": _rms(x - y)}
     fit = fit_curve("logistic4", x, y)
     if fit.which == "raw":

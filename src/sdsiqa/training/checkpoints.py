@@ -60,7 +60,7 @@ class BestCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         if self.monitor is None or trainer.global_step or trainer.ckpt_path is not None or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        _validate_start(trainer)
+        _validate(trainer)
         score = trainer.callback_metrics.get(self.monitor)
         if score is not None and torch.isfinite(score):  # what is undefined is no candidate
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
@@ -90,7 +90,32 @@ def _moved(value: Any, old: str, new: str) -> Any:
     return value.replace(old, new, 1) if isinstance(value, str) and value.startswith(old) else value
 
 
-def _validate_start(trainer: lightning.Trainer) -> None:
+class CurrentValidation(Callback):
+    """Lets no epoch be judged by a validation of other weights, as Lightning does where one ends without a validation.
+
+    An epoch that `trainer.max_steps` or `trainer.max_time` cuts short is validated where it ends.
+    """
+
+    def __init__(self) -> None:
+        self._step: int | None = None
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Forget the values of the last validation."""
+        trainer._logger_connector.reset_metrics()
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Remember which weights were validated."""
+        self._step = trainer.global_step
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Validate what was cut short."""
+        is_whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        is_asked = trainer.enable_validation and trainer.check_val_every_n_epoch == 1 and not trainer.fast_dev_run  # type: ignore[attr-defined]
+        if is_asked and not is_whole and self._step != trainer.global_step:
+            _validate(trainer)
+
+
+def _validate(trainer: lightning.Trainer) -> None:
     """Run a validation as after an epoch; what it draws and counts leaves training as it would be without it."""
     connector, loop = trainer._logger_connector, trainer.fit_loop.epoch_loop.val_loop
     first = connector._first_loop_iter

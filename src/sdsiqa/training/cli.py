@@ -39,7 +39,7 @@ from sdsiqa.runs.trainings import Training
 from sdsiqa.tracking import artifacts, session
 from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.session import WandbSettings
-from sdsiqa.training.checkpoints import BestCheckpoint, RecipeKeeper, WholeCheckpoints
+from sdsiqa.training.checkpoints import BestCheckpoint, CurrentValidation, RecipeKeeper, WholeCheckpoints
 from sdsiqa.training.config_stack import one_config
 from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
@@ -54,7 +54,7 @@ from sdsiqa.training.scores import EpochScores
 from sdsiqa.training.step_progress import displays
 from sdsiqa.training.step_sync import StepSync
 from sdsiqa.training.task import QualityTask
-from sdsiqa.training.trainer_options import check_seed, check_trainer
+from sdsiqa.training.trainer_options import check_monitors, check_seed, check_trainer
 
 # resolves ${...} after all files and the command line, under subcommands too
 set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
@@ -166,11 +166,12 @@ class QualityCLI(LightningCLI):
             self.datamodule.make_split()  # says that there is none
         trainings = self._refuse_leak()
         config = self._get(self.config_init, "trainer")
+        check_monitors(config.callbacks or [])
         settings = self.plain["run"]
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
         folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
         own = [
-            EpochScores(folder, score_writers(method, settings["figures"]), self._evaluation(recipe)),
+            *(CurrentValidation(), EpochScores(folder, score_writers(method, settings["figures"]), self._evaluation(recipe))),
             *(SameStatistics(), StepSeeds(), step_sync, Cost(folder, self.begun), History(folder, step_sync)),
             *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]

@@ -22,6 +22,9 @@ from sdsiqa.runs.process import is_out_of_memory
 _GONE = re.compile(
     r"[Cc]onnection (closed|reset|refused)|[Bb]roken pipe|Socket Timeout|NCCL|[Gg]loo|[Tt]imed out (after )?waiting"
 )
+_INTERVAL = re.compile(
+    r"`val_check_interval` \((\d+)\) must be less than or equal to the number of the training batches \((\d+)\)"
+)
 _KILLED_WORKER = re.compile(r"DataLoader worker .*(killed by signal|exited unexpectedly)")
 
 
@@ -36,7 +39,7 @@ def explained() -> Iterator[None]:
             raise
         raise plain from error
     except Exception as error:
-        known = explain(error) if isinstance(error, OSError | RuntimeError | MemoryError) else None
+        known = explain(error) if isinstance(error, OSError | RuntimeError | MemoryError | ValueError) else None
         known = known or _from_checkpoint(error)
         if known is None:
             raise
@@ -100,6 +103,11 @@ def explain(error: BaseException) -> SdsiqaError | None:
         return TrainingFaultError(
             f"memory ran out ({text[:160] or 'MemoryError'}); lower data.batch_size or data.patches_per_image, train on more "
             "devices, or set trainer.precision to bf16-mixed. The last checkpoint is good"
+        )
+    if found := _INTERVAL.match(text):
+        return SettingError(
+            f"trainer.val_check_interval is {found[1]}, and an epoch has {found[2]} steps; give at most as many, a share up to "
+            "1.0, or set trainer.check_val_every_n_epoch to null to count steps over all epochs"
         )
     if _KILLED_WORKER.search(text):
         return TrainingFaultError(

@@ -1,10 +1,12 @@
 """Options of the trainer and the seed that cannot work here, each with its reason; checked before anything is built."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from sdsiqa.errors import SettingError
+from sdsiqa.metrics.agreement import NAMES
 
 HIGHEST_SEED = 2**32 - 1
 """What numpy takes."""
@@ -110,6 +112,26 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
             "trainer.max_epochs is -1: the learning rate falls over all steps, so their number must be known; set "
             "trainer.max_epochs to a number, or trainer.max_steps"
         )
+
+
+def check_monitors(callbacks: Iterable[Any]) -> None:
+    """Refuse callbacks that watch a metric which no validation gives; Lightning would say so after an epoch.
+
+    Args:
+        callbacks: Callbacks as built.
+
+    Raises:
+        SettingError: Names the callback, what it watches and the nearest metric.
+    """
+    known = [f"val/{name}" for name in NAMES]
+    for callback in callbacks:
+        watched = getattr(callback, "monitor", None)
+        if isinstance(watched, str) and watched not in known and not watched.startswith("train/"):
+            near = next(iter(get_close_matches(watched, known, n=1, cutoff=0.3)), known[0])
+            raise SettingError(
+                f"trainer.callbacks: {type(callback).__name__} watches {watched!r}, which no validation gives; did you mean "
+                f"{near!r}? There are {', '.join(known)}"
+            )
 
 
 def check_seed(seed: bool | int) -> None:

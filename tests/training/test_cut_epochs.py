@@ -1,0 +1,47 @@
+"""Weights are judged by a validation of their own, also where an epoch ends without one or before its end."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from runs import fit, words
+from sdsiqa.cli import main
+from sdsiqa.runs.folder import RunFolder
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def course(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "metrics.csv").set_index("step")
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_an_epoch_that_is_cut_short_is_validated_where_it_ends(tmp_path: Path, steps: int) -> None:
+    folder = fit(tmp_path, "--trainer.max_steps", str(steps), "--data.batch_size", "4", benchmark="demo", epochs=4)
+    rows = course(folder)
+    assert rows.index[-1] == steps
+    assert rows["val/rmse"].notna().all()
+    assert rows["val/rmse"].nunique() == len(rows)  # none has the values of another
+    best = RunFolder(folder).record["best"]
+    assert best["val/srcc"] == rows["val/srcc"][best["step"]] == rows["val/srcc"].max()
+
+
+def test_an_epoch_without_a_validation_has_no_values_and_is_not_chosen(tmp_path: Path) -> None:
+    folder = fit(tmp_path, "--trainer.check_val_every_n_epoch", "2", benchmark="demo", epochs=3)
+    rows = course(folder)
+    assert rows["val/rmse"].notna().tolist() == [True, False, True, False]
+    assert RunFolder(folder).record["best"]["step"] in rows.index[rows["val/rmse"].notna()]
+
+
+def test_more_steps_between_validations_than_an_epoch_has_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", *words(tmp_path, "livec", "--trainer.val_check_interval", "500")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("sdsiqa fit: ")]
+    assert "trainer.val_check_interval is 500, and an epoch has " in line
+    assert not (tmp_path / "runs").exists()
