@@ -206,6 +206,7 @@ def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest
     scores = next((run / "scores").glob("*.csv"))
     scores.write_bytes(scores.read_bytes().replace(b"1", b"2", 1))
     (run / "checkpoints" / "best.ckpt").unlink()
+    (run / "figures").mkdir()
     (run / "figures" / "foreign.png").write_bytes(b"")
     assert main(["verify", str(run.parent)]) == 1
     said = capsys.readouterr().out

@@ -47,6 +47,7 @@ SHIPS = {  # what a first stage may ask for, and which benchmarks have it
 }
 
 
+@pytest.mark.slow
 def test_every_kind_of_cell_can_be_parsed() -> None:
     kinds: dict[tuple[str, ...], Variant] = {}
     for name in NAMES:

@@ -65,6 +65,7 @@ def test_a_line_break_in_an_option_is_refused(tmp_path: Path) -> None:
         job(tmp_path, extra=["account=a\nrm -rf x"]).script(["sdsiqa"])
 
 
+@pytest.mark.slow
 def test_submit_prints_the_script_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

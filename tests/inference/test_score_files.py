@@ -64,6 +64,7 @@ def test_rows_of_every_name_are_written_in_every_encoding(encoding: str) -> None
         assert any(part in line for line in lines), part
 
 
+@pytest.mark.slow
 def test_an_ascii_terminal_loses_no_score(odd: Path, checkpoint: Path) -> None:
     (odd / "kaputt \udcfc.png").write_text("no picture")
     words = [sys.executable, "-m", "sdsiqa", "score", str(odd), "--checkpoint", str(checkpoint), "--format", "json"]
@@ -116,6 +117,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks the system how much memory the process has")
 def test_a_picture_too_large_for_the_memory_is_listed(photos: Path, checkpoint: Path) -> None:
     write_image(photos / "large.png", np.zeros((9000, 9000, 3), np.uint8))
@@ -260,6 +262,7 @@ def test_a_signal_leaves_what_is_scored_and_says_so_in_a_line(
     assert signals.received() == []
 
 
+@pytest.mark.slow
 def test_output_that_cannot_be_written_is_said_in_a_line(photos: Path, checkpoint: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("a device of Linux")

@@ -285,6 +285,7 @@ def test_every_method_of_the_papers_tables_stands_beside_ours_or_its_command(tmp
     assert cross == "data not here: sdsiqa grid experiments/paper/table4_cross_dataset.yaml --only tid2013-twostream"
 
 
+@pytest.mark.slow
 def test_the_commands_beside_published_numbers_run_that_method_on_that_benchmark(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", "livec", method="hyperiqa")
     rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
@@ -468,6 +469,7 @@ def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "config.yaml cannot be read (FileNotFoundError)" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_written_report_is_whole(tmp_path: Path) -> None:
     root = draw_images("live", tmp_path / "live")
     for split in range(2):
