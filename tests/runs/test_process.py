@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,28 @@ def test_memory_that_is_freed_is_used_again() -> None:
     kept, few = faults("keep")
     assert kept == "True"
     assert few < many / 4
+
+
+HELD = """
+import numpy as np
+from sdsiqa.runs.process import give_back_memory, keep_freed_memory
+keep_freed_memory()
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+start = resident()
+arrays = [np.ones(100_000) for _ in range(400)]
+del arrays
+kept = resident() - start
+give_back_memory()
+print(kept, resident() - start)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
+def test_memory_that_is_kept_can_be_given_back() -> None:
+    kept, left = map(int, subprocess.check_output([sys.executable, "-c", HELD], text=True).split())
+    assert kept > 250e6
+    assert left < kept / 4
 
 
 def test_what_the_environment_says_about_memory_holds() -> None:

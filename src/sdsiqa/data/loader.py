@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from sdsiqa.data.dataset import Sample
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.runs import signals
+from sdsiqa.runs.process import give_back_memory
 
 
 def start_worker(number: int) -> None:
@@ -22,9 +23,14 @@ def start_worker(number: int) -> None:
 
 
 class SteadyLoader(DataLoader[Sample]):
-    """Starts its processes while signals are held back, for one that comes before they ignore it would end them."""
+    """Starts its processes while signals are held back, for one that comes before they ignore it would end them.
+
+    What training has freed is handed back first: the processes would else hold as much memory as a step takes, each of them.
+    """
 
     def _get_iterator(self) -> Any:
+        if self.num_workers:
+            give_back_memory()
         with signals.held():
             return super()._get_iterator()
 

@@ -72,6 +72,17 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _LARGEST))
 
 
+def give_back_memory() -> None:
+    """Hand what is freed back to the system, where glibc keeps it.
+
+    Before a process is forked: both would hold it, and the first one to use it again pays for a copy of it.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):  # another C library
+        return
+
+
 def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let threads that wait sleep, and keep one pool of threads in a process: torch's.
 
