@@ -62,7 +62,7 @@ class Benchmark(ABC):
     """Name in tables and messages; the name of the class by default."""
     mos_range: ClassVar[tuple[float, float]]
     """The fixed ends of the authors' scale, the lower one first."""
-    higher_is_better: ClassVar[bool] = True
+    higher_is_better: bool = True
     opinion: ClassVar[str] = "MOS"
     """Name of the opinion scores in figures."""
     opinion_in_words: ClassVar[str] = ""
@@ -99,9 +99,14 @@ class Benchmark(ABC):
         self.short_side = short_side
 
     @classmethod
-    def axes_labels(cls) -> tuple[str, str]:
-        """Give what the axes of a scatter show, in words and with their direction: the predictions, the labels."""
-        direction = f"{'higher' if cls.higher_is_better else 'lower'} is better"
+    def axes_labels(cls, higher_is_better: bool | None = None) -> tuple[str, str]:
+        """Give what the axes of a scatter show, in words and with their direction: the predictions, the labels.
+
+        Args:
+            higher_is_better: Direction of the scores; `None`: as the class says.
+        """
+        is_up = cls.higher_is_better if higher_is_better is None else higher_is_better
+        direction = f"{'higher' if is_up else 'lower'} is better"
         predicted = "quality" if cls.opinion_in_words else cls.opinion
         return f"predicted {predicted} ({direction})", f"{cls.opinion_in_words or cls.opinion} ({direction})"
 

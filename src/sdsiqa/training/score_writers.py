@@ -96,7 +96,7 @@ def draw_scatter(part: ScoredPart, method: str) -> None:
         title=plots.heading(method, benchmark.title, part.part, data.split_number, data.seed),
         distortion=table["distortion"].tolist() if table["distortion"].any() else None,
         label=benchmark.opinion,
-        axes_labels=benchmark.axes_labels(),
+        axes_labels=benchmark.axes_labels(benchmark.higher_is_better),
     )
     file = part.folder.path / "figures" / f"scatter-{part.key}.png"
     plots.publish(figure, file, part.folder.path)
