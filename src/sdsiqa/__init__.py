@@ -10,10 +10,19 @@ from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sdsiqa.data.datamodule import QualityDataModule
     from sdsiqa.inference.scorer import Scorer, load, score
+    from sdsiqa.models.sdsiqa import SDSIQA
+    from sdsiqa.training.task import QualityTask
 
 __version__ = "0.1.0"
-__all__ = ["Scorer", "__version__", "load", "score"]
+__all__ = ["SDSIQA", "QualityDataModule", "QualityTask", "Scorer", "__version__", "load", "score"]
+_PLACES = {
+    "QualityDataModule": "sdsiqa.data.datamodule",
+    "QualityTask": "sdsiqa.training.task",
+    "SDSIQA": "sdsiqa.models.sdsiqa",
+    **dict.fromkeys(("Scorer", "load", "score"), "sdsiqa.inference.scorer"),
+}
 
 
 @cache
@@ -49,8 +58,8 @@ def public_class(package: str, name: str) -> type:
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
-    if name in ("Scorer", "load", "score"):
-        return getattr(import_module("sdsiqa.inference.scorer"), name)
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
     if not name.startswith("_") and find_spec(f"sdsiqa.{name}") is not None:
         return import_module(f"sdsiqa.{name}")  # `sdsiqa.report.write` without another import
     raise AttributeError(f"module 'sdsiqa' has no attribute {name!r}")

@@ -46,6 +46,11 @@ class Scorer:
         self.device = torch.device(device)
         self._cut = WholeImage() if recipe.view == "whole" or network.whole else GridCrops(recipe.crop, *recipe.grid)
 
+    def __repr__(self) -> str:
+        """Say what scores, what it learnt from, and where it computes."""
+        view = "whole images" if isinstance(self._cut, WholeImage) else f"{self.recipe.grid[0]} × {self.recipe.grid[1]} crops"
+        return f"Scorer({type(self.network).__name__} of {self.recipe.benchmark}, {view}, on {self.device})"
+
     def __call__(self, images: Image | Iterable[Image]) -> NDArray[np.float64]:
         """Score images.
 

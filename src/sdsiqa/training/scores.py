@@ -178,17 +178,13 @@ def hash_weights(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-class EpochScores(Callback):
-    """Collects one score per image on any number of devices, once per stage, and hands the same to every writer.
+class PartScores(Callback):
+    """Collects one score per image on any number of devices, and logs their agreement with quality under `val/` and `test/`.
 
-    Args:
-        folder: The run's.
-        writers: What uses the scores of a part; each is called on every rank, in this order.
-        settings: What decides the scores of a test besides the weights, as plain values.
+    `QualityTask` brings it along wherever no run folder keeps the scores: with a trainer of one's own.
     """
 
-    def __init__(self, folder: RunFolder, writers: Sequence[Callable[[ScoredPart], None]], settings: Mapping[str, Any]) -> None:
-        self.folder, self.writers, self.settings = folder, writers, settings
+    def __init__(self) -> None:
         self.agreement = Agreement()
 
     def _start(self, module: lightning.LightningModule) -> None:
@@ -201,18 +197,12 @@ class EpochScores(Callback):
     def _end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Literal["val", "test", "predict"]
     ) -> None:
-        if trainer.sanity_checking:
+        if trainer.sanity_checking or stage == "predict":
             return
-        with self.agreement.sync_context():  # on every rank, before any rank writes
-            part = ScoredPart(trainer, module, self.folder, stage, self.agreement.scores())
-        if trainer.fast_dev_run and not part.is_fitting:  # type: ignore[attr-defined]
-            rank_zero_info(f"trainer.fast_dev_run: {len(part.scores)} images were scored, and nothing is written")
-            return
-        part.check()
-        if trainer.is_global_zero and not part.is_fitting:
-            part = part.entered(self.settings)
-        for write in self.writers:
-            write(part)
+        with self.agreement.sync_context():
+            scores = self.agreement.scores()
+        values = metrics.agreement(scores.score, scores.quality)
+        module.log_dict({f"{stage}/{name}": torch.tensor(v, dtype=torch.float32) for name, v in values.items()}, sync_dist=True)
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start anew."""
@@ -255,3 +245,33 @@ class EpochScores(Callback):
     def on_predict_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Gather, then call the writers."""
         self._end(trainer, pl_module, "predict")
+
+
+class EpochScores(PartScores):
+    """Collects one score per image on any number of devices, once per stage, and hands the same to every writer.
+
+    Args:
+        folder: The run's.
+        writers: What uses the scores of a part; each is called on every rank, in this order.
+        settings: What decides the scores of a test besides the weights, as plain values.
+    """
+
+    def __init__(self, folder: RunFolder, writers: Sequence[Callable[[ScoredPart], None]], settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.folder, self.writers, self.settings = folder, writers, settings
+
+    def _end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Literal["val", "test", "predict"]
+    ) -> None:
+        if trainer.sanity_checking:
+            return
+        with self.agreement.sync_context():  # on every rank, before any rank writes
+            part = ScoredPart(trainer, module, self.folder, stage, self.agreement.scores())
+        if trainer.fast_dev_run and not part.is_fitting:  # type: ignore[attr-defined]
+            rank_zero_info(f"trainer.fast_dev_run: {len(part.scores)} images were scored, and nothing is written")
+            return
+        part.check()
+        if trainer.is_global_zero and not part.is_fitting:
+            part = part.entered(self.settings)
+        for write in self.writers:
+            write(part)

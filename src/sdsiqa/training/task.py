@@ -24,6 +24,7 @@ from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.ranges import check_numbers, check_shares
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
+from sdsiqa.training.scores import EpochScores, PartScores
 from sdsiqa.training.solvers.closed_form import ClosedForm
 from sdsiqa.training.solvers.feature_regression import FeatureRegression
 from sdsiqa.training.solvers.ridge import RidgeStart
@@ -132,6 +133,10 @@ class QualityTask(lightning.LightningModule):
             )
         else:
             self.network.start_at(float(data.rows("train")["quality"].mean()))
+
+    def configure_callbacks(self) -> list[lightning.Callback]:
+        """Bring what logs `val/srcc` and its kin, where the trainer has nothing that does."""
+        return [] if self._has(PartScores) else [PartScores()]
 
     @property
     def learns(self) -> bool:
@@ -244,9 +249,13 @@ class QualityTask(lightning.LightningModule):
             CheckpointError: Says what does not fit.
         """
         name = str(self.trainer.ckpt_path or "the checkpoint")
-        recipe = Recipe.from_json(checkpoint.get("sdsiqa"), name)
-        recipe.check_classes(name, trusted=tuple(sys.modules))  # what the configuration names is imported
+        if self._has(EpochScores) or "sdsiqa" in checkpoint:  # with a trainer of one's own there is no recipe
+            recipe = Recipe.from_json(checkpoint.get("sdsiqa"), name)
+            recipe.check_classes(name, trusted=tuple(sys.modules))  # what the configuration names is imported
         check_weights(self.state_dict(), checkpoint["state_dict"], name)
+
+    def _has(self, kind: type[lightning.Callback]) -> bool:
+        return any(isinstance(callback, kind) for callback in self.trainer.callbacks)  # type: ignore[attr-defined]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the checkpoint free of objects: a recipe of plain values is added by the run."""

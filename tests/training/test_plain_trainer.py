@@ -1,0 +1,71 @@
+"""Task and data work with a trainer of one's own: no command line, no run folder, no further callback."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from fakes import distorted, scene, write_fake
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+import sdsiqa
+from sdsiqa import SDSIQA, QualityDataModule, QualityTask, metrics
+from sdsiqa.benchmarks import LIVEC
+from sdsiqa.images import write_image
+from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
+from sdsiqa.saliency import SDSP
+
+pytestmark = pytest.mark.filterwarnings("default")
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_trainer_of_ones_own_logs_chooses_and_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    write_fake("livec", tmp_path / "livec")
+    data = QualityDataModule(LIVEC(tmp_path / "livec"), SDSP(), crop=64, patches_per_image=2, grid=(2, 2), num_workers=0)
+    branches = (ImageBranch("test_resnet", weights=None), SaliencyBranch("test_resnet", weights=None))
+    best = ModelCheckpoint(tmp_path, monitor="val/rmse", mode="min")
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    trainer = Trainer(max_epochs=2, callbacks=[best], **quiet)  # type: ignore[arg-type]
+    trainer.fit(QualityTask(SDSIQA(*branches, FusionHead(proj_dim=8, head_dim=8))), data)
+    assert {"val/srcc", "val/plcc", "val/krcc", "val/rmse"} <= set(trainer.callback_metrics)
+    assert Path(best.best_model_path).is_file()
+    (said,) = trainer.test(datamodule=data, verbose=False)
+    batches = trainer.predict(datamodule=data)
+    assert batches is not None
+    score, quality = (torch.cat([batch[name] for batch in batches]).double().numpy() for name in ("score", "quality"))  # type: ignore[call-overload, index]
+    for name, value in metrics.agreement(score, quality).items():
+        assert said[f"test/{name}"] == pytest.approx(value, abs=1e-6, nan_ok=True)
+    assert np.isfinite(said["test/srcc"])
+
+
+def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"{number}.png" for number in range(20)]
+    for number, name in enumerate(names):
+        write_image(tmp_path / "pictures" / name, distorted(scene(number), number % 5))
+    pd.DataFrame({"image": names, "score": [5 - number % 5 for number in range(20)]}).to_csv(tmp_path / "pictures" / "scores.csv")
+    text = (ROOT / "examples" / "own_trainer.py").read_text()
+    for there, here in (
+        ('"resnet50", weights="timm"', '"test_resnet", weights=None'),  # neither weights nor an hour are at hand
+        ("crop=224", "crop=64, patches_per_image=1, grid=(1, 1), num_workers=0"),
+        ("max_epochs=10", 'max_epochs=1, accelerator="cpu"'),
+    ):
+        assert there in text
+        text = text.replace(there, here)
+    (tmp_path / "example.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["example.py", "pictures"])
+    runpy.run_path("example.py")
+    said = capsys.readouterr().out
+    assert "'val/srcc'" in said
+    assert "test/plcc" in said
+
+
+def test_public_names_are_there() -> None:
+    assert set(sdsiqa.__all__) <= set(dir(sdsiqa))
+    for name in sdsiqa.__all__:
+        assert getattr(sdsiqa, name) is not None
