@@ -264,3 +264,9 @@ def test_a_checkpoint_of_lightning_in_the_folder_is_refused(tmp_path: Path, caps
     (folder / "hpc_ckpt_1.ckpt").write_bytes(b"")
     assert main(["fit", *words(tmp_path, epochs=1)]) == 1
     assert "hpc_ckpt_1.ckpt is not of sdsiqa, and on SLURM Lightning would load it unasked; remove it" in capsys.readouterr().err
+
+
+def test_no_text_is_read_or_written_by_the_locale() -> None:
+    for file in sorted((Path(__file__).parents[1] / "src").rglob("*.py")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"\.(read_text|write_text)\(", line) or "encoding=" in line, f"{file}: {line.strip()}"

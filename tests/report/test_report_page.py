@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -20,6 +23,8 @@ from sdsiqa.report.page.build import page
 from sdsiqa.report.read import read_results
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.runs.scores import read_scores, write_scores
+
+ROOT = Path(__file__).parents[2]
 
 
 def made(runs: Path) -> str:
@@ -194,3 +199,16 @@ def test_fifty_runs_of_two_thousand_images_stay_small(tmp_path: Path) -> None:
     assert {len(result.table) for result in results} == {2000}
     text = page(results, Evidence(2), [], ImageFinder(results))
     assert len(text) < 6e6
+
+
+@pytest.mark.slow
+def test_a_locale_without_other_letters_gives_the_same_page(tmp_path: Path) -> None:
+    for name, own in (("utf8", {"LC_ALL": "C.UTF-8"}), ("ascii", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})):
+        environment = {**os.environ, **own}
+        words = ["report", str(ROOT / "results" / "livec"), "--out", str(tmp_path / name), "--no-images"]
+        done = subprocess.run(
+            [sys.executable, "-m", "sdsiqa", *words], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    pages = [(tmp_path / name / "report.html").read_bytes().replace(name.encode(), b"") for name in ("utf8", "ascii")]
+    assert pages[0] == pages[1]

@@ -134,7 +134,7 @@ class Distorted(Benchmark):
         """Write one photograph and its distorted versions, and last its rows, which say that all is there."""
         done = self.given / "rows" / f"{content}.json"
         if done.exists():
-            return list(json.loads(done.read_text()))
+            return list(json.loads(done.read_text(encoding="utf-8")))
         pixels = read_image(file)
         if min(pixels.shape[:2]) > self.longest:
             pixels = resize_short_side(pixels, self.longest)
@@ -158,4 +158,4 @@ class Distorted(Benchmark):
 
 def _read(file: Path) -> dict[str, Any]:
     """Read from what and by which version a folder was made; nothing where it does not say so."""
-    return dict(json.loads(file.read_text())) if file.exists() else {}
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}

@@ -96,7 +96,7 @@ def _read_liqe(home: Path, benchmark: str, table: pd.DataFrame) -> dict[str, NDA
         path = next((path for path in paths if path.is_file()), None)
         if path is None:
             raise BenchmarkNotFoundError(f"{paths[0]} does not exist; take it from the repository zwx8981/LIQE")
-        listed = [line.split("\t")[0].strip() for line in path.read_text().splitlines() if line.strip()]
+        listed = [line.split("\t")[0].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         parts[part] = _rows_of(listed, path, benchmark, table)
     return parts
 

@@ -64,7 +64,7 @@ class DecodedCache:
                 if not index.exists():
                     self._write(names, load, jobs)
         try:
-            entries = dict(json.loads(index.read_text()))
+            entries = dict(json.loads(index.read_text(encoding="utf-8")))
             known, places = np.array(list(entries), np.str_), np.array(list(entries.values()), np.int64).reshape(-1, 4)
             end = np.max(places[:, 0] + places[:, 1] * places[:, 2] * (3 + places[:, 3]), initial=0)
             if end > self.path.stat().st_size or places.min(initial=0) < 0:

@@ -98,10 +98,10 @@ def _resolve(jobs: list[list[str]], firsts: list[int | None]) -> dict[str, Any]:
     """Ask a process that may load torch what these command lines would run."""
     with tempfile.TemporaryDirectory(prefix="sdsiqa-") as name:
         asked, answered = Path(name) / "jobs.json", Path(name) / "answers.json"
-        asked.write_text(json.dumps({"jobs": jobs, "firsts": firsts}))
+        asked.write_text(json.dumps({"jobs": jobs, "firsts": firsts}), encoding="utf-8")
         command = [sys.executable, "-P", "-W", "ignore", "-m", "sdsiqa.experiments.resolve_config", str(asked), str(answered)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             said = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
             raise ExperimentError(f"the cells cannot be planned: {said}")
-        return dict(json.loads(answered.read_text()))
+        return dict(json.loads(answered.read_text(encoding="utf-8")))

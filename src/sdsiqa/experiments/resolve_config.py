@@ -160,7 +160,7 @@ def main(jobs: Path, answers: Path) -> None:
         answers: Where to write `{"gpus": …, "runs": […]}`.
     """
     include_current_folder()
-    found = resolve(**json.loads(jobs.read_text()))
+    found = resolve(**json.loads(jobs.read_text(encoding="utf-8")))
     gpus = torch.cuda.device_count()
     write_bytes(answers, json.dumps({"gpus": gpus, "runs": [dataclasses.asdict(item) for item in found]}).encode())
 

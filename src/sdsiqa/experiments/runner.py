@@ -93,5 +93,5 @@ def _run(cell: Cell, step: str, environment: Mapping[str, str], lock: RunLock, s
 
 def _said(log: Path) -> str:
     """Give the last line of a process's log."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""

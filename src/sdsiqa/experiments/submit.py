@@ -126,7 +126,7 @@ def _sbatch(file: Path, before: str | None = None) -> str:
     if tool is None:
         raise LaunchError(f"there is no `sbatch` here; run this where jobs are submitted. The script is {file}")
     after = [] if before is None else [f"--dependency=afterany:{before}"]
-    done = subprocess.run([tool, "--parsable", *after, str(file)], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool, "--parsable", *after, str(file)], capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         raise LaunchError(f"sbatch refused {file}: {' '.join(done.stderr.split())}")
     return done.stdout.strip().partition(";")[0]

@@ -81,7 +81,7 @@ def check_marks(file: Path, name: str) -> None:
     Raises:
         RunMismatchError: The file has no such marks.
     """
-    if not _between(name).search(file.read_text()):
+    if not _between(name).search(file.read_text(encoding="utf-8")):
         raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
 
 
@@ -93,7 +93,7 @@ def insert(file: Path, name: str, text: str) -> None:
         name: Which marks.
         text: The table.
     """
-    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", file.read_text())
+    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", file.read_text(encoding="utf-8"))
     write_bytes(file, content.encode())
 
 

@@ -163,7 +163,7 @@ def _is_first_stage(folder: Path) -> bool:
 def _config(folder: Path) -> dict[str, Any]:
     file = folder / "config.yaml"
     try:
-        return dict(yaml.safe_load(file.read_text()))
+        return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
         raise RunMismatchError(
             f"{file} cannot be read ({type(error).__name__}), so nobody knows what {folder} scored; put the run's config.yaml "

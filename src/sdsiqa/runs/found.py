@@ -90,7 +90,7 @@ def why_unfinished(folder: Path) -> str:
     if not file.is_file():
         return "is not finished: the run was stopped before its first step; start it again with the same command"
     try:
-        state = dict(json.loads(file.read_text())).get("state", "finished")
+        state = dict(json.loads(file.read_text(encoding="utf-8"))).get("state", "finished")
     except (ValueError, TypeError) as error:
         return f"is no run of sdsiqa: its run.json cannot be read ({type(error).__name__})"
     if state == "finished":

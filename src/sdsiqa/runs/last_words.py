@@ -50,7 +50,9 @@ def _kept(error: Exception) -> str:
     """Write the traceback to a file; say where, and what to do with it."""
     text = f"{sys.argv}\n" + "".join(traceback.format_exception(error))
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="sdsiqa-", suffix=".txt", delete=False, errors="backslashreplace") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", prefix="sdsiqa-", suffix=".txt", delete=False, errors="backslashreplace"
+        ) as file:
             file.write(text)
     except OSError:
         return "please report it with the command"

@@ -55,7 +55,7 @@ class Manifest:
         if not self.path.exists():
             return {}
         try:
-            content = json.loads(self.path.read_text())
+            content = json.loads(self.path.read_text(encoding="utf-8"))
             version, files = content["version"], dict(content["files"])
         except (ValueError, KeyError, TypeError) as error:
             raise RunMismatchError(f"{self.path} is no manifest ({type(error).__name__}: {error}); remove it") from error

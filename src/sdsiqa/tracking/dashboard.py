@@ -89,7 +89,7 @@ def survey(runs: Path, project: str) -> Shown:
         if not any((file.parent / mark).exists() for mark in MARKS):
             continue  # W&B's own, or another program's
         try:
-            theirs = (yaml.safe_load(file.read_text()).get("wandb") or {}).get("project")
+            theirs = (yaml.safe_load(file.read_text(encoding="utf-8")).get("wandb") or {}).get("project")
         except (OSError, yaml.YAMLError, AttributeError, ValueError) as error:
             left_out.add(file.parent, f"has a config.yaml that cannot be read ({type(error).__name__})")
             continue

@@ -128,7 +128,9 @@ def _row_numbers(file: Path) -> list[int]:
     tool = _command()
     if tool is None:
         return []
-    done = subprocess.run([tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [tool, "leet", "inspect", "--json", str(file)], capture_output=True, text=True, errors="replace", check=False
+    )
     found = []
     for line in done.stdout.splitlines():
         try:
@@ -157,7 +159,7 @@ def _writers(file: Path) -> set[int]:
     wanted = file.resolve()
     for entry in Path("/proc").glob("[0-9]*/fd"):
         try:
-            if "wandb-core" in (entry.parent / "cmdline").read_text() and any(
+            if "wandb-core" in (entry.parent / "cmdline").read_text(encoding="utf-8") and any(
                 link.resolve() == wanted for link in entry.iterdir()
             ):
                 found.add(int(entry.parent.name))

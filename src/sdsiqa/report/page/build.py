@@ -69,14 +69,14 @@ def page(
     }
     web = files("sdsiqa.report") / "web"
     parts = {
-        "/* STYLE */": (web / "page.css").read_text(),
-        "/* SCRIPT */": "\n".join((web / name).read_text() for name in SCRIPTS),
+        "/* STYLE */": (web / "page.css").read_text(encoding="utf-8"),
+        "/* SCRIPT */": "\n".join((web / name).read_text(encoding="utf-8") for name in SCRIPTS),
         "/* DATA */": _json(data_of(results, evidence, known)),
         "<!-- TABLES -->": "".join(html_table(table) for table in tables),
         "<!-- PICTURES -->": "".join(_blocks(name, found) for name, found in made.items() if found is not None),
         "<!-- FIGURES -->": _figures(figures),
     }
-    text = (web / "page.html").read_text()
+    text = (web / "page.html").read_text(encoding="utf-8")
     # from the last mark to the first, so that no content is searched for marks
     for mark, content in sorted(parts.items(), key=lambda part: -text.index(part[0])):
         before, _, after = text.partition(mark)
