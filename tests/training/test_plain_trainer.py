@@ -1,5 +1,6 @@
 """Task and data work with a trainer of one's own: no command line, no run folder, no further callback."""
 
+import inspect
 import runpy
 import sys
 from pathlib import Path
@@ -34,6 +35,7 @@ def test_a_trainer_of_ones_own_logs_chooses_and_tests(tmp_path: Path, monkeypatc
     trainer.fit(QualityTask(SDSIQA(*branches, FusionHead(proj_dim=8, head_dim=8))), data)
     assert {"val/srcc", "val/plcc", "val/krcc", "val/rmse"} <= set(trainer.callback_metrics)
     assert Path(best.best_model_path).is_file()
+    assert repr(data) == f"QualityDataModule(LIVE In the Wild in {tmp_path / 'livec'}, split 0, SDSP)"
     (said,) = trainer.test(datamodule=data, verbose=False)
     batches = trainer.predict(datamodule=data)
     assert batches is not None
@@ -69,3 +71,8 @@ def test_public_names_are_there() -> None:
     assert set(sdsiqa.__all__) <= set(dir(sdsiqa))
     for name in sdsiqa.__all__:
         assert getattr(sdsiqa, name) is not None
+
+
+def test_signatures_read_well() -> None:
+    assert "numpy.ndarray" not in str(inspect.signature(sdsiqa.Scorer.__call__))
+    assert str(inspect.signature(sdsiqa.score)).startswith("(images: 'Image | Iterable[Image]'")

@@ -92,6 +92,11 @@ class QualityDataModule(lightning.LightningDataModule):
         self._source: SaliencyProvider | None = None
         self._position: dict[str, int] | None = None
 
+    def __repr__(self) -> str:
+        """Say what is read, and which split of it."""
+        split = f"split {self.split_number}" if self.split_folder is None else f"published split {self.split_number}"
+        return f"QualityDataModule({self.benchmark.title} in {self.benchmark.given}, {split}, {type(self.saliency).__name__})"
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """Fields that the network asks for, and in training its objective too."""

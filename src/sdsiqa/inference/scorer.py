@@ -1,5 +1,7 @@
 """Scores of images from a checkpoint."""
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
