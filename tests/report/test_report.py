@@ -519,7 +519,7 @@ def test_the_same_runs_make_the_same_report(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("default")
 def test_real_runs_are_reported_with_what_the_network_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
-    run = fit(tmp_path, benchmark="live", epochs=1)
+    run = fit(tmp_path, "--run.figures", "true", benchmark="live", epochs=1)
     assert SPREAD in read_scores(run / "scores" / "live-test.csv")
     names = {file.name for file in write([tmp_path / "runs"], tmp_path / "out")}
     assert {"report.html", "benchmark-live-test.csv"} <= names
