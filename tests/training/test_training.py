@@ -1,6 +1,7 @@
 """Training is exact: the same seed gives the same scores, whatever happens on the way."""
 
 import json
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,9 @@ def test_one_seed_gives_one_table_of_scores(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begun = time.perf_counter()
     folder = fit(tmp_path, "--data.split", "3", "--run.figures", "true")
+    took = time.perf_counter() - begun
     assert folder.name.startswith("livec-3-0-")  # ${data.split} follows the command line
     files = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert files == {
@@ -56,6 +59,7 @@ def test_a_run_folder_is_complete_and_is_not_run_again(tmp_path: Path, capsys: p
     }
     record = RunFolder(folder).record
     assert record["state"] == "finished"
+    assert record["cost"]["wall_hours"] * 3600 <= took  # the test loads the best checkpoint, whose time is in it already
     assert record["split_hash"] == json.loads((folder / "split.json").read_text())["sha256"]
     assert {"commit", "dirty"} <= set(record["git"])
     assert pd.read_csv(folder / "metrics.csv")["epoch"].tolist() == [-1, 0, 1]

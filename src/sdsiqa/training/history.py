@@ -90,14 +90,16 @@ class Cost(Callback):
         self.folder, self.begun, self.before = folder, begun, 0.0
         self.images, self.seconds = 0, 0.0
         self._since = self._begun = 0.0
+        self._is_spent = False
 
     def state_dict(self) -> dict[str, Any]:
         """Travel with the checkpoint."""
         return {"images": self.images, "seconds": self.seconds, "wall": self.wall}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume from the checkpoint."""
-        self.images, self.seconds, self.before = state_dict["images"], state_dict["seconds"], state_dict.get("wall", 0.0)
+        """Resume from the checkpoint; the best one, which is loaded for the test, would count its time twice."""
+        if not self._is_spent:
+            self.images, self.seconds, self.before = state_dict["images"], state_dict["seconds"], state_dict.get("wall", 0.0)
 
     @property
     def wall(self) -> float:
@@ -132,6 +134,7 @@ class Cost(Callback):
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Write the record; without steps there is but what the closed form took."""
+        self._is_spent = True
         solved = getattr(pl_module, "closed_form", None) is not None and trainer.ckpt_path is None
         if not trainer.is_global_zero or not (self.seconds or solved):
             return
