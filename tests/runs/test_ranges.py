@@ -31,6 +31,7 @@ NEEDED: dict[str, Any] = {
     "path": Path("nowhere.onnx"),
     "weights": [0.5],
     "losses": [losses.L1()],
+    "scale": (0.0, 1.0),
 }
 
 
