@@ -8,7 +8,8 @@ from lightning.pytorch.callbacks import Callback
 
 
 class Slow(Callback):
-    """Waits in each step as long as `STEP_SECONDS` says; nothing else changes."""
+    """Waits in each step as long as `STEP_SECONDS` says, but for the last of an epoch: a stop is to fall in the middle of one."""
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        time.sleep(float(os.environ.get("STEP_SECONDS", "0")))
+        if batch_idx + 1 < trainer.num_training_batches:
+            time.sleep(float(os.environ.get("STEP_SECONDS", "0")))

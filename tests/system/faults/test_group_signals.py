@@ -127,7 +127,7 @@ def test_signals_to_the_group_at_any_moment(
             stopped += 1
         resumes_as_unbroken(place, name, told, unbroken[1], settings)
         slowest = max(slowest, end.seconds - moment)
-    assert stopped >= MOMENTS // 4  # a later run may be faster than the one that was timed
+    assert stopped > MOMENTS // 2
     survived.add(
         "signals to the process group",
         f"{MOMENTS} runs with two loader processes, at a random moment each",
