@@ -14,7 +14,7 @@ from sdsiqa import metrics, plots
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.runs.scores import write_scores
 from sdsiqa.tracking import session
-from sdsiqa.training.scores import ScoredPart
+from sdsiqa.training.scores import ScoredPart, log_values
 
 _HEARD: dict[Any, Any] = {}  # each warning is told once
 
@@ -52,9 +52,7 @@ def log_agreement(part: ScoredPart) -> None:
         warnings.simplefilter("default", metrics.AgreementWarning)
         for warning in heard:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno, registry=_HEARD)
-    shown = {f"{part.stage}/{name}": torch.tensor(value, dtype=torch.float32) for name, value in values.items()}
-    # metrics of a test have no learning curve: they are a summary
-    part.module.log_dict(shown, sync_dist=True, logger=part.is_fitting)
+    log_values(part.module, part.stage, values, logger=part.is_fitting)  # of a test they are a summary and no curve
     if trainer.is_global_zero and not part.is_fitting:
         why = {"why": "; ".join(str(warning.message) for warning in heard)} if heard else {}
         differs = {} if part.entry is None or part.is_first else {"differs": "; ".join(part.entry.differs)}

@@ -164,6 +164,19 @@ class ScoredPart:
             )
 
 
+def log_values(module: lightning.LightningModule, stage: str, values: Mapping[str, float], logger: bool = True) -> None:
+    """Log values of a whole part, which are the same on every rank, as `val/srcc` and so on; in float32.
+
+    Args:
+        module: Who logs.
+        stage: First part of their names.
+        values: By name.
+        logger: Whether loggers get them too, besides callbacks.
+    """
+    shown = {f"{stage}/{name}": torch.tensor(value, dtype=torch.float32) for name, value in values.items()}
+    module.log_dict(shown, sync_dist=True, logger=logger)
+
+
 def hash_weights(state: Mapping[str, Tensor]) -> str:
     """Hash weights, whatever file they came from; 16 hexadecimal digits.
 
@@ -178,7 +191,7 @@ def hash_weights(state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-class PartScores(Callback):
+class LoggedAgreement(Callback):
     """Collects one score per image on any number of devices, and logs their agreement with quality under `val/` and `test/`.
 
     `QualityTask` brings it along wherever no run folder keeps the scores: with a trainer of one's own.
@@ -197,12 +210,22 @@ class PartScores(Callback):
     def _end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Literal["val", "test", "predict"]
     ) -> None:
-        if trainer.sanity_checking or stage == "predict":
+        if trainer.sanity_checking:
             return
-        with self.agreement.sync_context():
+        with self.agreement.sync_context():  # on every rank, before any rank writes
             scores = self.agreement.scores()
-        values = metrics.agreement(scores.score, scores.quality)
-        module.log_dict({f"{stage}/{name}": torch.tensor(v, dtype=torch.float32) for name, v in values.items()}, sync_dist=True)
+        self._use(trainer, module, stage, scores)
+
+    def _use(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        stage: Literal["val", "test", "predict"],
+        scores: Scores,
+    ) -> None:
+        """Log the agreement of a whole part."""
+        if stage != "predict":
+            log_values(module, stage, metrics.agreement(scores.score, scores.quality))
 
     def on_validation_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Start anew."""
@@ -247,7 +270,7 @@ class PartScores(Callback):
         self._end(trainer, pl_module, "predict")
 
 
-class EpochScores(PartScores):
+class EpochScores(LoggedAgreement):
     """Collects one score per image on any number of devices, once per stage, and hands the same to every writer.
 
     Args:
@@ -260,13 +283,15 @@ class EpochScores(PartScores):
         super().__init__()
         self.folder, self.writers, self.settings = folder, writers, settings
 
-    def _end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Literal["val", "test", "predict"]
+    def _use(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        stage: Literal["val", "test", "predict"],
+        scores: Scores,
     ) -> None:
-        if trainer.sanity_checking:
-            return
-        with self.agreement.sync_context():  # on every rank, before any rank writes
-            part = ScoredPart(trainer, module, self.folder, stage, self.agreement.scores())
+        """Hand a whole part to the writers."""
+        part = ScoredPart(trainer, module, self.folder, stage, scores)
         if trainer.fast_dev_run and not part.is_fitting:  # type: ignore[attr-defined]
             rank_zero_info(f"trainer.fast_dev_run: {len(part.scores)} images were scored, and nothing is written")
             return

@@ -24,7 +24,7 @@ from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.ranges import check_numbers, check_shares
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
-from sdsiqa.training.scores import EpochScores, PartScores
+from sdsiqa.training.scores import EpochScores, LoggedAgreement
 from sdsiqa.training.solvers.closed_form import ClosedForm
 from sdsiqa.training.solvers.feature_regression import FeatureRegression
 from sdsiqa.training.solvers.ridge import RidgeStart
@@ -136,7 +136,7 @@ class QualityTask(lightning.LightningModule):
 
     def configure_callbacks(self) -> list[lightning.Callback]:
         """Bring what logs `val/srcc` and its kin, where the trainer has nothing that does."""
-        return [] if self._has(PartScores) else [PartScores()]
+        return [] if self._has(LoggedAgreement) else [LoggedAgreement()]
 
     @property
     def learns(self) -> bool:
