@@ -99,7 +99,7 @@ def explain(error: BaseException) -> SdsiqaError | None:
             f"{error.filename or 'a file'} could not be written ({error.strerror}); {room}, or set run.root to another folder. "
             "What was written before is whole; the same command resumes"
         )
-    if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
+    if is_out_of_memory(error):
         return TrainingFaultError(
             f"memory ran out ({text[:160] or 'MemoryError'}); lower data.batch_size or data.patches_per_image, train on more "
             "devices, or set trainer.precision to bf16-mixed. The last checkpoint is good"
