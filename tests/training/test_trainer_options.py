@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 
 from runs import words
 from sdsiqa.cli import main
 from sdsiqa.errors import SettingError
-from sdsiqa.training.trainer_options import check_seed, check_trainer
+from sdsiqa.training.trainer_options import check_monitors, check_seed, check_trainer
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -79,3 +80,14 @@ def test_a_wrong_setting_is_told_in_one_line_and_leaves_no_folder(
         assert len(lines) == 1, more
         assert said in lines[0]
         assert not (tmp_path / "runs").exists(), more
+
+
+def test_a_callback_of_ones_own_may_log_what_another_one_watches() -> None:
+    class Own(Callback):
+        """Logs a metric of its own."""
+
+    watching = EarlyStopping("val/mine")
+    check_monitors([watching, Own()])
+    check_monitors([EarlyStopping("val/plcc"), EarlyStopping("train/loss")])
+    with pytest.raises(SettingError, match="EarlyStopping watches 'val/mine', which no validation gives"):
+        check_monitors([watching])

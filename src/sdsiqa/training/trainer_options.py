@@ -118,12 +118,15 @@ def check_monitors(callbacks: Iterable[Any]) -> None:
     """Refuse callbacks that watch a metric which no validation gives; Lightning would say so after an epoch.
 
     Args:
-        callbacks: Callbacks as built.
+        callbacks: Callbacks as built; one of the user's own may log metrics of its own, and then all names are taken.
 
     Raises:
         SettingError: Names the callback, what it watches and the nearest metric.
     """
     known = [f"val/{name}" for name in NAMES]
+    callbacks = list(callbacks)
+    if not all(type(callback).__module__.startswith(("lightning.", "sdsiqa.")) for callback in callbacks):
+        return
     for callback in callbacks:
         watched = getattr(callback, "monitor", None)
         if isinstance(watched, str) and watched not in known and not watched.startswith("train/"):
