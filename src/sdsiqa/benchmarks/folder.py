@@ -17,7 +17,7 @@ class Folder(Benchmark):
     Args:
         root: Folder of the pictures.
         scale: The lowest and the highest score that raters could give; the ends of the scale, not of the file.
-        scores: CSV file with a header, below `root` or with a path of its own.
+        scores: CSV file with a header: a path below `root`, or an absolute one.
         image: Its column of pictures, as paths below `root`.
         score: Its column of scores.
         content: Its column that is the same for all versions of one scene, which no split separates; `None`: each picture is a
@@ -53,7 +53,7 @@ class Folder(Benchmark):
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ValueError(f"scale is {list(scale)}; expected two numbers, the lowest possible score first")
         self.ends = (float(low), float(high))
-        self.scores = user_path(scores) if str(scores).startswith(("~", "/")) else Path(scores)
+        self.scores = user_path(scores) if str(scores).startswith("~") else Path(scores)
         self.columns = {"image": image, "mos": score, "content": content, "split": split}
         self.higher_is_better = not lower_is_better
 
@@ -79,7 +79,9 @@ class Folder(Benchmark):
                 raise BenchmarkMismatchError(f"{self.title}: {file} has no column {column!r}; there are {there}; {self.remedy}")
         table = found[list(named.values())].set_axis(list(named), axis=1)
         mos = pd.to_numeric(table["mos"], errors="coerce")
-        for row in np.flatnonzero(mos.isna()):
+        unread = np.flatnonzero(mos.isna())
+        if unread.size:
+            row = int(unread[0])
             raise BenchmarkMismatchError(
                 f"{self.title}: {file}, line {row + 2}: the column {self.columns['mos']!r} holds {table['mos'].iloc[row]!r}; "
                 f"expected a number; {self.remedy}"
