@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -62,15 +63,18 @@ def run(tmp_path: Path, settings: dict[str, Any]) -> Callable[..., End]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of a few megabytes for the runs."""
-    disk = tmp_path / "runs"
-    disk.mkdir()
+    # left mounted in pytest's own folders by a run that was killed, it would end every later run of pytest in an error
+    disk = Path(mkdtemp(prefix="sdsiqa-small-disk-"))
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], capture_output=True, text=True, check=False
     )
     if done.returncode:
+        disk.rmdir()
         pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    (tmp_path / "runs").symlink_to(disk)
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    disk.rmdir()
 
 
 def test_a_full_disk(tmp_path: Path, small_disk: Path, run: Callable[..., End], survived: Survivals) -> None:
