@@ -9,7 +9,9 @@ import pytest
 COMPUTE = ("losses", "metrics", "models", "saliency", "training.scores", "training.solvers")
 """Packages and modules of the package whose results are sums of floats."""
 
-LONG = frozenset({"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "coverage", "compile"})
+LONG = frozenset(
+    {"main", "fit", "words", "Trainer", "optim", "subprocess", "mp", "multiprocessing", "runpy", "coverage", "compile"}
+)
 """Names by which a test trains, starts a process, compiles or simulates for many seconds: what it tests is no kernel."""
 
 SHOWN = ("report_runs", "sdsiqa.plots", "tools")
@@ -35,8 +37,9 @@ def _origin(value: Any) -> str:
 
 
 def _names(item: pytest.Function) -> Iterator[str]:
-    """Yield the global names that a test and its fixtures use."""
+    """Yield the names that a test, its fixtures and the functions among its parameters use."""
     definitions = item._fixtureinfo.name2fixturedefs.values()
-    for function in (item.function, *(fixture.func for some in definitions for fixture in some)):
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    for function in (item.function, *(fixture.func for some in definitions for fixture in some), *parameters):
         code = getattr(function, "__code__", None)
         yield from code.co_names if code else ()
