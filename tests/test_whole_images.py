@@ -14,7 +14,7 @@ from sdsiqa.benchmarks import LIVEC
 from sdsiqa.benchmarks.check import inspect
 from sdsiqa.errors import BenchmarkMismatchError, ImageError
 from sdsiqa.images import is_whole, read_image
-from sdsiqa.saliency.cache import _read_whole
+from sdsiqa.saliency.cache import _read_png
 from sdsiqa.saliency.stored import read_map
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
@@ -57,13 +57,13 @@ def test_a_damaged_png_is_not_whole_for_any_reader_and_one_with_another_text_is(
         read_image(file)
     with pytest.raises(ImageError, match="no readable PNG"):
         read_map(file)
-    assert _read_whole(file) is None
+    assert _read_png(file) is None
     text = b"tEXtComment\0edited"
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text) ^ 1)  # its checksum was not renewed
     file.write_bytes(data[:-12] + chunk + data[-12:])
     assert (read_image(file)[..., 0] == PIXELS).all()
     assert read_map(file) * 255 == pytest.approx(PIXELS.astype(float))
-    assert (_read_whole(file) == PIXELS).all()
+    assert (_read_png(file) == PIXELS).all()
 
 
 def test_a_pipe_or_a_device_is_refused_and_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def resize_short_side(image: NDArray[np.uint8], length: int) -> NDArray[np.uint8
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
-def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+def write_image(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     """Write an image beside its place, then move it there: a reader never sees half a file.
 
     Args:

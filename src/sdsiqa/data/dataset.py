@@ -15,7 +15,7 @@ from sdsiqa.benchmarks import Benchmark
 from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import Fields
 from sdsiqa.errors import BenchmarkMismatchError
-from sdsiqa.saliency.base import SaliencyProvider, to_uint8
+from sdsiqa.saliency.base import SaliencyProvider
 
 
 class Sample(TypedDict, total=False):
@@ -68,7 +68,7 @@ class PictureReader:
     def decode(self, name: str) -> Planes:
         """Decode an image and make its map."""
         image = self.benchmark.load(name)
-        return image, None if self.saliency is None else to_uint8(self.saliency(image, name))
+        return image, None if self.saliency is None else self.saliency.seen(image, name)
 
     def __call__(self, name: str) -> Planes:
         """Image `(H, W, 3)` and map `(H, W)`, uint8."""

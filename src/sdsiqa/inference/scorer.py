@@ -18,7 +18,7 @@ from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
 from sdsiqa.inference.pixels import Image, as_list, name_of, rgb_of
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.saliency.base import SaliencyProvider, memory_explained, to_uint8
+from sdsiqa.saliency.base import SaliencyProvider, memory_explained
 
 SMALLEST_SIDE = 32
 """Images with a shorter side are refused: they hold less than one step of the deepest features."""
@@ -123,7 +123,7 @@ class Scorer:
         if self.recipe.short_side is not None:
             pixels = resize_short_side(pixels, self.recipe.short_side)
         with memory_explained(name):
-            return pixels, to_uint8(self.saliency(pixels, name))
+            return pixels, self.saliency.seen(pixels, name)
 
     @torch.inference_mode()
     def guides(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

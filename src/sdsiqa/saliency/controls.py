@@ -14,7 +14,7 @@ class Uniform(SaliencyProvider):
     """Ones: no saliency. A network with two streams then sees the image twice, at equal capacity."""
 
     def _map(self, image: NDArray[np.uint8], name: str) -> NDArray[np.float32]:
-        return np.ones(image.shape[:2], np.float32)
+        return np.ones((1, 1), np.float32)
 
 
 class Random(SaliencyProvider):

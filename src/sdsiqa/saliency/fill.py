@@ -23,7 +23,7 @@ from sdsiqa.runs.image_search import SUFFIXES, find_images
 from sdsiqa.runs.output import printable
 from sdsiqa.runs.progress import Progress
 from sdsiqa.runs.workers import in_processes
-from sdsiqa.saliency.base import SaliencyProvider, memory_explained, to_uint8
+from sdsiqa.saliency.base import ROUNDING, SaliencyProvider, memory_explained
 from sdsiqa.saliency.cache import CachedMaps
 from sdsiqa.saliency.stored import map_stem
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SECONDS = 0.03
 """Time that a core takes for the map of an image of 512×384 pixels by a quick provider."""
+
+_OF_CLASS = ("provider", "version", "rounding")
+"""What the settings of a folder say besides those of its provider."""
 
 _NAMING = ("--provider", "--provider.help")
 """Options that are followed by the name of a provider."""
@@ -57,7 +60,9 @@ def main(args: list[str] | None = None) -> int:
 
 
 def fill(provider: SaliencyProvider, root: Path, out: Path, only: str | None = None, jobs: int = 1) -> int:
-    """Write the map of every image below a folder, at the same relative path, as grey PNG with 8 bits.
+    """Write the map of every image below a folder, at the same relative path, as grey PNG.
+
+    A map has the size at which the provider computes it, and 16 bits where that is not the size of the image.
 
     Maps that are there stay: a map is written under its name only when it is complete.
 
@@ -109,7 +114,7 @@ def _names(root: Path, out: Path, only: str | None) -> Iterator[str]:
 def _claim(out: Path, provider: SaliencyProvider) -> None:
     """Write down whose maps a folder holds, or refuse another's."""
     settings = {key: value if value is None else str(value) for key, value in provider.settings().items()}
-    mine = {"provider": type(provider).__name__, "version": provider.version, "settings": settings}
+    mine = {"provider": type(provider).__name__, "version": provider.version, "rounding": ROUNDING, "settings": settings}
     mine["fingerprint"] = provider.fingerprint()
     path = out / SETTINGS
     if not out.is_dir() or next(out.rglob("*.png"), None) is None:  # nothing is there that could be mixed up
@@ -121,10 +126,10 @@ def _claim(out: Path, provider: SaliencyProvider) -> None:
         theirs = json.loads(path.read_text(encoding="utf-8"))
         if theirs["fingerprint"] == mine["fingerprint"]:
             return
-        old = {key: theirs[key] for key in ("provider", "version")} | theirs["settings"]
+        old = {"rounding": 1, **theirs["settings"], **{key: theirs[key] for key in _OF_CLASS if key in theirs}}
     except (ValueError, KeyError, TypeError) as error:
         raise RunMismatchError(f"{path}: cannot be read ({error}); give another folder as --out") from error
-    new = {key: mine[key] for key in ("provider", "version")} | settings
+    new = {**settings, **{key: mine[key] for key in _OF_CLASS}}
     names = [key for key in old | new if old.get(key) != new.get(key)]
     differs = "; ".join(f"{key} is {old.get(key)!r} there and {new.get(key)!r} here" for key in names)
     raise RunMismatchError(
@@ -158,7 +163,7 @@ def _make(provider: SaliencyProvider, root: Path, place: tuple[str, Path]) -> st
     name, path = place
     try:
         with memory_explained(name):
-            write_image(path, to_uint8(provider(read_image(root / name), name)))
+            write_image(path, provider.own(read_image(root / name), name))
     except (ImageError, MapNotFoundError) as error:
         return str(error)
     return None

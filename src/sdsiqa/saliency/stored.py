@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from sdsiqa.errors import ImageError, MapNotFoundError
 from sdsiqa.files import read_file, user_path
 from sdsiqa.images import PNG, is_whole
-from sdsiqa.runs.image_search import SUFFIXES
-from sdsiqa.saliency.base import SaliencyProvider
+from sdsiqa.runs.image_search import MAP_SETTINGS, SUFFIXES
+from sdsiqa.saliency.base import ROUNDING, SaliencyProvider
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ class Stored(SaliencyProvider):
         values = read_map(found[0])
         if values.shape != image.shape[:2] and not self._resizes:
             self._resizes = True  # said once, not for each of ten thousand
+            if (self.root / MAP_SETTINGS).is_file():  # maps of `sdsiqa saliency` have the size at which they are computed
+                return values
             sizes = f"{values.shape[1]}×{values.shape[0]}, its image {image.shape[1]}×{image.shape[0]}"
             _LOG.warning("%s: the map is %s; such maps are resized", found[0], sizes)
         return values
@@ -124,7 +126,7 @@ def fingerprint_of_files(provider: SaliencyProvider, root: Path, *settings: Any)
     files = [(stem, path.suffix, (stat := path.stat()).st_size, stat.st_mtime_ns) for stem, path in list_maps(root).items()]
     if not files:
         raise MapNotFoundError(f"{root}: holds no map; fill it with `sdsiqa saliency IMAGES --out {root}`")
-    text = json.dumps([type(provider).__name__, provider.version, *settings, files])
+    text = json.dumps([type(provider).__name__, provider.version, ROUNDING, *settings, files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
