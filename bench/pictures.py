@@ -17,7 +17,7 @@ from sdsiqa.runs.image_search import SUFFIXES
 class Photographs(Benchmark):
     """Any folder of images as a benchmark; its scores mean nothing."""
 
-    name: ClassVar[str] = "photographs"
+    name = "photographs"
     title: ClassVar[str] = "Photographs"
     mos_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     url: ClassVar[str] = "no address: any folder of images"

@@ -14,6 +14,7 @@ from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.cli import main
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import write_image
+from sdsiqa.runs.first_stage import benchmark_name
 from sdsiqa.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,20 @@ def test_what_is_wrong_is_named(pictures: Path, options: dict[str, object], said
         benchmark.table()
 
 
+def test_a_benchmark_is_called_by_its_name_and_not_by_its_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gardens.py").write_text("class Roses:\n    name = 'red-roses'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert benchmark_name({"benchmark": {"class_path": "gardens.Roses"}}) == "red-roses"
+
+
+def test_each_folder_has_a_name_of_its_own(tmp_path: Path) -> None:
+    garden = {"class_path": "sdsiqa.benchmarks.Folder", "init_args": {"name": "garden"}}
+    assert Folder(tmp_path, (1, 5), name="garden").name == benchmark_name({"benchmark": garden}) == "garden"
+    assert Folder(tmp_path, (1, 5)).name == benchmark_name({"benchmark": {"class_path": "sdsiqa.benchmarks.Folder"}}) == "folder"
+    with pytest.raises(ValueError, match=re.escape("name is 'a/b'; expected letters, digits and _ - . +")):
+        Folder(tmp_path, (1, 5), name="a/b")
+
+
 @pytest.mark.parametrize("scale", [(5, 1), (0, float("inf")), (float("nan"), 1)])
 def test_a_scale_has_two_ends(tmp_path: Path, scale: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="expected two numbers, the lowest possible score first"):
@@ -95,8 +110,8 @@ def test_the_documents_file_trains(pictures: Path, monkeypatch: pytest.MonkeyPat
     words = ["-c", str(CONFIGS / "base.yaml"), "--data", "pictures.yaml", "-c", "tiny.yaml", *QUICK]
     assert main(["fit", *words, "--trainer.max_epochs", "1", "--data.batch_size", "4"]) == 0
     (folder,) = Path("runs").iterdir()
-    assert folder.name.startswith("folder-0-0-")
+    assert folder.name.startswith("pictures-0-0-")
     assert RunFolder(folder).finished
     capsys.readouterr()
     assert main(["report", "runs", "--out", "report"]) == 0
-    assert "folder-test" in capsys.readouterr().out
+    assert "pictures-test" in capsys.readouterr().out

@@ -57,7 +57,7 @@ class Benchmark(ABC):
         ValueError: `short_side` is below 1.
     """
 
-    name: ClassVar[str]
+    name: str
     title: ClassVar[str]
     """Name in tables and messages; the name of the class by default."""
     mos_range: ClassVar[tuple[float, float]]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.files import user_path
+from sdsiqa.runs.class_attributes import is_name
 
 
 class Folder(Benchmark):
@@ -24,10 +25,11 @@ class Folder(Benchmark):
             scene of its own.
         split: Its column of `train`, `val` and `test`, the official split; `None` where there is none.
         lower_is_better: Whether the scores grow with the damage, as DMOS does.
+        name: What runs and tables call these pictures: letters, digits and `_ - . +`. Give each folder its own.
         short_side: As for every benchmark; `None` keeps the size.
 
     Raises:
-        ValueError: `scale` is not two finite numbers, the lower one first.
+        ValueError: `scale` is not two finite numbers, the lower one first; `name` is none that files can carry.
     """
 
     name = "folder"
@@ -46,12 +48,16 @@ class Folder(Benchmark):
         content: str | None = None,
         split: str | None = None,
         lower_is_better: bool = False,
+        name: str = "folder",
         short_side: int | None = None,
     ) -> None:
         super().__init__(root, short_side)
         low, high = scale
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise ValueError(f"scale is {list(scale)}; expected two numbers, the lowest possible score first")
+        if not is_name(name):
+            raise ValueError(f"name is {name!r}; expected letters, digits and _ - . +")
+        self.name = name
         self.ends = (float(low), float(high))
         self.scores = user_path(scores) if str(scores).startswith("~") else Path(scores)
         self.columns = {"image": image, "mos": score, "content": content, "split": split}

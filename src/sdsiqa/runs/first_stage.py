@@ -10,6 +10,7 @@ import yaml
 
 from sdsiqa.errors import CheckpointError, SplitLeakError
 from sdsiqa.files import user_path
+from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import RUN
 
@@ -147,5 +148,10 @@ def benchmark_name(data: Mapping[str, Any]) -> str:
 
     Args:
         data: Plain values.
+
+    Raises:
+        ClassNotFoundError: There is no such class.
     """
-    return str(data["benchmark"]["class_path"]).rsplit(".", 1)[-1].lower()
+    benchmark = data["benchmark"]
+    given = (benchmark.get("init_args") or {}).get("name")  # a class for pictures of one's own takes a name for each
+    return str(given or import_class(benchmark["class_path"], object).name)  # type: ignore[attr-defined]

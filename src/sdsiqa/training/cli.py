@@ -14,7 +14,6 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
 from sdsiqa import public_classes
-from sdsiqa.benchmarks import Benchmark
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.errors import (
     CheckpointError,
@@ -28,10 +27,9 @@ from sdsiqa.errors import (
 from sdsiqa.files import now, user_path
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
-from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths, without
-from sdsiqa.runs.first_stage import FirstStage
+from sdsiqa.runs.first_stage import FirstStage, benchmark_name
 from sdsiqa.runs.folder import RunFolder, RunSettings, check_name
 from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
@@ -389,9 +387,8 @@ def main(args: list[str] | None = None) -> int:
 
 def _name(plain: Mapping[str, Any]) -> str:
     """Name a run that a configuration does not name."""
-    path, method = plain["data"]["benchmark"]["class_path"], plain["run"]["method"]
-    benchmark = import_class(path, Benchmark).name  # type: ignore[type-abstract]
-    parts = [benchmark, *([] if method == "sdsiqa" else [method]), plain["data"]["split"], plain["seed_everything"]]
+    method, data = plain["run"]["method"], plain["data"]
+    parts = [benchmark_name(data), *([] if method == "sdsiqa" else [method]), data["split"], plain["seed_everything"]]
     return "-".join(str(part) for part in parts)
 
 
