@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +53,21 @@ def main(args: list[str] | None = None) -> int:
     fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
     # in a terminal the rows themselves show the progress
     shown = track(files, "scoring", is_shown=not sys.stdout.isatty())
-    with Rows(options.format, fields, sys.stdout) as rows:
-        for file in shown:
+    looks = scorer.looks(files, with_maps=options.map is not None)
+    with Rows(options.format, fields, sys.stdout) as rows, closing(looks):
+        for file, look in zip(shown, looks, strict=True):
             signals.answer(signals.Answer.RAISE, f"stopped; {rows.count} of {len(files)} files are scored")
             try:
-                planes = scorer.look(file)
-                score = _scaled(scorer, scorer.score_planes(*planes, str(file)), options.scale)
+                image, saliency = look()
+                score = _scaled(scorer, scorer.score_planes(image, saliency, str(file)), options.scale)
             except Exception as error:  # one file must not cost the scores of the others
                 broken.append(_reason(file, error))
                 continue
             row: dict[str, Any] = {"image": str(file), "score": score, "scale": options.scale}
-            if file in maps:
+            if file in maps and saliency is not None:
                 try:
-                    title = printable(file.name)
-                    row["map"] = str(_write_map(scorer, *planes, score=score, title=title, scale=scale, target=maps[file]))
+                    title, target = printable(file.name), maps[file]
+                    row["map"] = str(_write_map(scorer, image, saliency, score=score, title=title, scale=scale, target=target))
                 except Exception as error:
                     without_map.append(_reason(maps[file], error))
             rows.write(row)

@@ -3,14 +3,17 @@
 from __future__ import annotations  # signatures in a notebook show names, not what they stand for
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import shorten
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sdsiqa.data.cache import Planes
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError, SettingError
 from sdsiqa.images import resize_short_side
@@ -18,6 +21,7 @@ from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
 from sdsiqa.inference.pixels import Image, as_list, name_of, rgb_of
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.runs.process import thread_pool
 from sdsiqa.saliency.base import SaliencyProvider, memory_explained
 
 SMALLEST_SIDE = 32
@@ -67,19 +71,21 @@ class Scorer:
             ImageError: An image cannot be read, has another form, or needs more memory than there is; or its score is not
                 finite. Says which and why.
         """
-        return np.array([self.score(image) for image in as_list(images)], dtype=np.float64)
+        given = as_list(images)
+        scores = [self.score_planes(*look(), name_of(image)) for image, look in zip(given, self.looks(given), strict=True)]
+        return np.array(scores, dtype=np.float64)
 
     def score(self, image: Image) -> float:
         """Score one image; as calling with one."""
-        return self.score_planes(*self.look(image), name_of(image))
+        return self.score_planes(*self._look(image, "saliency" in self.network.inputs), name_of(image))
 
     @torch.inference_mode()
-    def score_planes(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8], name: str = "image") -> float:
+    def score_planes(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8] | None, name: str = "image") -> float:
         """Score what `look` gave.
 
         Args:
             image: RGB `(H, W, 3)` uint8.
-            saliency: Map `(H, W)` uint8.
+            saliency: Map `(H, W)` uint8; may be `None` for a network that takes none.
             name: What errors call it.
 
         Raises:
@@ -115,6 +121,36 @@ class Scorer:
         Raises:
             ImageError: As in calling.
         """
+        pixels, saliency = self._look(image, with_map=True)
+        return pixels, cast(NDArray[np.uint8], saliency)
+
+    def looks(self, images: Iterable[Image], with_maps: bool = False) -> Generator[Callable[[], Planes]]:
+        """Look at images one after the other, each while the network works on the one before.
+
+        Args:
+            images: As in calling.
+            with_maps: Whether a map is wanted where the network takes none.
+
+        Yields:
+            For each image what gives its pixels and its map, or raises why there are none, to be called before the next one is
+            asked for; `None` for a map that is not wanted.
+        """
+        with_map = with_maps or "saliency" in self.network.inputs
+        if self.saliency.slow and self.device.type == "cpu":  # a network of its own, whose threads would stand in the other's way
+            yield from (partial(self._look, image, with_map) for image in images)
+            return
+        with thread_pool(1) as pool:
+            before = None
+            for image in images:
+                now = pool.submit(self._look, image, with_map)
+                if before is not None:
+                    yield before.result
+                before = now
+            if before is not None:
+                yield before.result
+
+    def _look(self, image: Image, with_map: bool) -> Planes:
+        """Give the whole image, and its map if it is wanted."""
         name, pixels = name_of(image), rgb_of(image)
         if min(pixels.shape[:2]) < SMALLEST_SIDE:
             raise ImageError(
@@ -122,6 +158,8 @@ class Scorer:
             )
         if self.recipe.short_side is not None:
             pixels = resize_short_side(pixels, self.recipe.short_side)
+        if not with_map:
+            return pixels, None
         with memory_explained(name):
             return pixels, self.saliency.seen(pixels, name)
 
@@ -140,17 +178,17 @@ class Scorer:
         guides, _ = self.network.explain(*pictures)
         return [guide[0, 0].float().cpu().numpy() for guide in guides]
 
-    def inputs(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8]) -> list[torch.Tensor]:
+    def inputs(self, image: NDArray[np.uint8], saliency: NDArray[np.uint8] | None) -> list[torch.Tensor]:
         """Cut and scale what `look` gave.
 
         Args:
             image: RGB `(H, W, 3)` uint8.
-            saliency: Map `(H, W)` uint8.
+            saliency: Map `(H, W)` uint8; may be `None` for a network that takes none.
 
         Returns:
             Inputs of the network, `(P, C, h, w)` float32 in [0, 1].
         """
-        fields: Fields = {"image": image, "saliency": saliency}
+        fields: Fields = {"image": image} if saliency is None else {"image": image, "saliency": saliency}
         crops = self._cut({name: fields[name] for name in self.network.inputs})
         stacked = [np.stack([crop[name] for crop in crops]) for name in self.network.inputs]
         return [_to_tensor(planes).to(self.device).float().div_(255) for planes in stacked]
