@@ -117,6 +117,8 @@ def _run(words: list[str]) -> int:
         preflight = import_module("sdsiqa.training.preflight")
         if not preflight.asks_for_help(rest):
             preflight.check(rest)  # a typo is told before torch is imported
+            if name == "fit":
+                import_module("sdsiqa.training.rerun").end_if_finished(rest)
         training = import_module("sdsiqa.training.cli")
         process.quiet()  # after Lightning's own filters
         return int(training.main(words))

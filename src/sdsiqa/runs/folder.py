@@ -86,7 +86,19 @@ def check_name(name: str) -> None:
 
 
 _KINDS: Final = {
-    str: ("id", "hash", "data_version", "split_hash", "code_version", "state", "chosen_by", "method", "ablation", "started"),
+    str: (
+        "id",
+        "hash",
+        "data_version",
+        "split_hash",
+        "code_version",
+        "state",
+        "chosen_by",
+        "method",
+        "ablation",
+        "started",
+        "request",
+    ),
     dict: ("cost", "best", "stage_one", "git", "versions"),
 }
 """Facts of `run.json` that are read again, by their type."""

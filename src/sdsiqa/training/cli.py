@@ -46,6 +46,7 @@ from sdsiqa.training.history import Cost, History
 from sdsiqa.training.null_settings import check_nulls
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.protocol import check_whole, refuse_seen_by, trainings_of_fit
+from sdsiqa.training.rerun import end, request
 from sdsiqa.training.resume import Restart, StepSeeds
 from sdsiqa.training.score_writers import score_writers
 from sdsiqa.training.scores import EpochScores
@@ -67,6 +68,7 @@ class QualityCLI(LightningCLI):
 
     folder: RunFolder
     plain: dict[str, Any]
+    request: str | None
     first: FirstStage | None
     _loggers: Any
     begun: ClassVar[float] = 0.0
@@ -103,6 +105,7 @@ class QualityCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse all files as one; Lightning's own version warns whenever another Python function hands over the words."""
         verb, *words = sys.argv[1:] if args is None else args
+        self.request = request(words)
         self.config = parser.parse_args([verb, *one_config(words)])
         config = self.config[verb]
         for section in _SECTIONS:
@@ -238,7 +241,7 @@ class QualityCLI(LightningCLI):
     def _write_record(self, facts: dict[str, str], split: Any) -> None:
         self.folder.write("config.yaml", yaml.safe_dump(self.plain, sort_keys=False, allow_unicode=True).encode())
         self.folder.write("split.json", split.to_json(self.datamodule.benchmark.table()))
-        around = surroundings()
+        around = {**surroundings(), "request": self.request}
         session.add_facts(self.trainer.loggers, {**facts, "git_commit": around["git"].get("commit")})
         artifacts.use_data(self.trainer.loggers, self.datamodule.benchmark.name, facts)
         self.folder.update(
@@ -305,10 +308,7 @@ class QualityCLI(LightningCLI):
     def _end_if_finished(self) -> None:
         """Do nothing where all is done."""
         if self.folder.finished:
-            print(f"{self.folder.path} is finished already; nothing to do\n{self.folder.summary()}")
-            if _is_first() and self.plain["run"]["test"]:
-                self.folder.list_as_made()
-            sys.exit(0)
+            end(self.folder, is_listed=_is_first() and self.plain["run"]["test"])
 
     def _check_start(self, config: Namespace) -> None:
         """Refuse a start that cannot be."""
