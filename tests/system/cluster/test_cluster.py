@@ -130,7 +130,7 @@ def test_a_run_on_two_nodes_goes_on_after_a_requeue_and_a_time_limit(cluster: Sl
     print(f"\nstopped and requeued after steps {saved} of {STEPS}; scores equal those of an undisturbed run")
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_an_array_ends_with_all_cells_though_two_are_killed(cluster: Slurm, tmp_path: Path) -> None:
     options = ["--gpus", "0", "--cpus", "1", "--time", "10", "--partition", "main", "--runs", str(tmp_path / "runs")]
     command = ["tests/system/cluster/cells.yaml", *options, "--array-parallel", "2"]
