@@ -1,5 +1,6 @@
 """The command answers at once, names what there is, and says what is wrong in one line."""
 
+import errno
 import inspect
 import os
 import re
@@ -313,6 +314,14 @@ def test_what_the_system_refuses_is_told_in_one_line(tmp_path: Path, capsys: pyt
     error = capsys.readouterr().err
     assert error.startswith(f"sdsiqa saliency: {out}")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [*(getattr(errno, name) for name in ("ENOENT", "ENOTDIR", "EACCES", "EROFS", "ENOSPC")), 999])
+def test_an_error_of_the_system_is_told_with_a_remedy(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(OSError(number, os.strerror(number), "/a/b"), print) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"/a/b: {os.strerror(number)}; ")
+    assert said.count("\n") == 1
 
 
 def test_a_folder_where_a_file_is_to_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

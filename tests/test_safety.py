@@ -213,6 +213,17 @@ def test_verify_finds_what_was_changed(run: Path, tmp_path: Path, capsys: pytest
     assert "scores/livec-test.csv: has changed since it was written (as many bytes, SHA-256" in said
     assert "checkpoints/best.ckpt: is missing" in said
     assert "figures/foreign.png: is not in manifest.json; it came from elsewhere" in said
+    manifest = run / "manifest.json"
+    entries = json.loads(manifest.read_text())["files"]
+    for files in (3, {**entries, "run.json": 3}, {**entries, "run.json": {"sha256": "x"}}, {**entries, "run.json": {"bytes": 1}}):
+        manifest.write_text(json.dumps({"version": 1, "files": files}))
+        assert main(["verify", str(run.parent)]) == 1
+        said = capsys.readouterr()
+        assert said.out.startswith(f"{manifest} is no manifest (")
+        assert said.err == (
+            "sdsiqa verify: 1 folder is not what was written; copy what is named again from where it is good, or remove the "
+            "folder and run again\n"
+        )
     (empty := tmp_path / "empty").mkdir()
     assert main(["verify", str(empty)]) == 1
     assert "has no manifest.json; name a folder that `sdsiqa fit` made" in capsys.readouterr().err

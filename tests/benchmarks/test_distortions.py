@@ -18,7 +18,7 @@ from sdsiqa.benchmarks.distortions import other_types as kinds
 from sdsiqa.benchmarks.distortions.live_types import distort
 from sdsiqa.benchmarks.distortions.sets import DBCNN, SETS, TID
 from sdsiqa.benchmarks.proxy import gmsd
-from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
+from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError, RunMismatchError
 from sdsiqa.images import write_image
 
 IMAGE = scene(1, 96, 112)
@@ -108,6 +108,24 @@ def test_a_broken_off_making_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     calls.append(())  # past the fortieth
     assert len(Distorted(tmp_path / "made", folder, "live").table()) == 75
     assert sum(call[:2] == ("jpeg", 1) for call in calls if call) == 3 + 1  # what was broken off is made again, and it alone
+
+
+def test_damaged_records_of_a_making_are_named_or_made_again(tmp_path: Path) -> None:
+    folder, root = photographs(tmp_path / "photos", 1), tmp_path / "made"
+    labels = Distorted(root, folder, "live").table()
+    facts, table, rows = root / "distorted.json", root / "proxy.csv", root / "rows" / "photo0.json"
+    for content in (b"\xff", b"[1]", b"{"):
+        whole = facts.read_bytes()
+        facts.write_bytes(content)
+        with pytest.raises(RunMismatchError, match=r"distorted\.json cannot be read \(.*\); put it back, or remove the folder"):
+            Distorted(root, folder, "live").table()
+        facts.write_bytes(whole)
+        table.write_bytes(content)
+        with pytest.raises(BenchmarkMismatchError, match=rf"cannot be read \(.*\); remove {root}, and it is made again"):
+            Distorted(root, folder, "live").table()
+        table.unlink()
+        rows.write_bytes(content)
+        pd.testing.assert_frame_equal(Distorted(root, folder, "live").table(), labels)
 
 
 @pytest.mark.parametrize("name", ["gblur", "jpeg", "wn"])

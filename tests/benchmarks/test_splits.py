@@ -224,9 +224,28 @@ def test_arniqa_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     np.save(folder / "val.npy", np.array([{"code": "run"}], object), allow_pickle=True)
     with pytest.raises(BenchmarkMismatchError, match=r"val.npy is no array of row numbers .Object arrays cannot be loaded"):
         read_published_split(folder, 0, "bid", table)
+    (folder / "val.npy").write_bytes(b"")
+    with pytest.raises(BenchmarkMismatchError, match=r"val.npy is no array of row numbers .No data left in file"):
+        read_published_split(folder, 0, "bid", table)
     (folder / "val.npy").unlink()
     with pytest.raises(BenchmarkNotFoundError, match=r"val.npy does not exist"):
         read_published_split(folder, 0, "bid", table)
+
+
+def test_lists_that_are_none_are_refused(tmp_path: Path) -> None:
+    table = BENCHMARKS["live"](write_fake("live", tmp_path / "data")).table()
+    write_arniqa(tmp_path / "arniqa", table, "live")
+    liqe = tmp_path / "liqe" / "1" / "live_train_clip.txt"
+    liqe.parent.mkdir(parents=True)
+    for content in (b"", b"a,b\n1,2\n", b"caf\xe9\n"):
+        (tmp_path / "arniqa" / "LIVE.txt").write_bytes(content)
+        with pytest.raises(
+            BenchmarkMismatchError, match=r"LIVE\.txt cannot be read \(.*\); expected a table with the column dis_img"
+        ):
+            read_published_split(tmp_path / "arniqa", 0, "live", table)
+    liqe.write_bytes(b"caf\xe9\n")
+    with pytest.raises(BenchmarkMismatchError, match=r"live_train_clip\.txt cannot be read \(.*\); expected a list of images"):
+        read_published_split(tmp_path / "liqe", 1, "live", table)
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("livec", "clive"), ("live", "live"), ("csiq", "csiq"), ("bid", "bid")])

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from runs import CONFIGS
 from sdsiqa.errors import ExperimentError, LaunchError
-from sdsiqa.experiments.definition import Experiment
+from sdsiqa.experiments.definition import Experiment, benchmark_of_test
 from sdsiqa.experiments.slurm import Job
 
 
@@ -30,6 +31,21 @@ def test_it_is_refused(tmp_path: Path, text: str, said: str) -> None:
     file.write_text(f"benchmarks: {{demo: demo.yaml}}\n{text}\n")
     with pytest.raises(ExperimentError, match=said):
         Experiment.load(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "- 1", "x: 1", "benchmark: sdsiqa.benchmarks.CSIQ", "benchmark: {class_path: sdsiqa.benchmarks.CSIQ}", "benchmark: [1]"],
+)
+def test_a_data_file_of_a_test_names_a_benchmark_in_full(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "data.yaml"
+    file.write_text(text)
+    with pytest.raises(
+        ExperimentError, match=r"tests\.other: .*data\.yaml says no benchmark; expected .* with class_path and init_ar"
+    ):
+        benchmark_of_test("other", file)
+    for each in sorted((CONFIGS / "data").glob("*.yaml")):
+        assert benchmark_of_test("other", each)["class_path"].startswith("sdsiqa.benchmarks.")
 
 
 def test_a_file_of_another_encoding_is_named(tmp_path: Path) -> None:

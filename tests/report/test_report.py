@@ -444,6 +444,9 @@ def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pyte
     assert main(["report", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 1
     assert not (tmp_path / "out").exists()
     assert "has no marks `<!-- results runs -->`" in capsys.readouterr().err
+    readme.write_bytes(b"caf\xe9\n<!-- results runs -->\n<!-- end -->\n")
+    assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
+    assert f"{readme} is no text in UTF-8 (" in capsys.readouterr().err
 
 
 def test_formats_on_standard_output(ablated: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,11 @@ def test_a_dashboard_is_made_among_foreign_configurations(runs: Path, capsys: py
     write_bytes(first / "wandb" / "files" / "config.yaml", b"{")
     assert survey(runs, "mine").runs == 1
     assert f"left out: {runs / 'foreign'} has a config.yaml that cannot be read" in capsys.readouterr().err
+    (table,) = (first / "scores").glob("*.csv")
+    for content in (b"", b"image,score\na,1\n", b"index,image,distortion\n1\n", b"caf\xe9\n"):
+        table.write_bytes(content)
+        assert survey(runs, "mine").distorted == ()
+        assert f"left out: {table} is no table of scores (" in capsys.readouterr().err
 
 
 def test_a_damaged_record_is_named(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Paths and variables as people write them: `~`, `..`, a moved run folder, a variable that is empty."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -75,7 +76,25 @@ def test_a_run_lies_where_its_root_says(home: Path, monkeypatch: pytest.MonkeyPa
     assert {path.name for path in home.iterdir() if path.is_dir()} == {"work", "data", "there", "cache"}
     assert not any((home / "work").iterdir())
     assert main(["fit", *fit, "--data.maps", "~nobody_of_that_name/x"]) == 2
-    assert "sdsiqa fit: data: ~nobody_of_that_name/x: the home folder of ~nobody_of_that_name" in capsys.readouterr().err
+    said = "data.maps is '~nobody_of_that_name/x': ~nobody_of_that_name/x: the home folder of ~nobody_of_that_name is not known"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", ["data.cache", "data.maps", "run.root", "run.folder"])
+def test_a_file_where_a_folder_is_to_be_is_told_before_anything_is_made(
+    setting: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "there").mkdir()
+    start = words(tmp_path, "livec", "--run.root", str(tmp_path / "there"))
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["fit", *start, f"--{setting}", str(place)]) == 2
+        said = f"{setting} is '{place}': {tmp_path / 'file'} is a file; expected a folder; give another folder"
+        assert capsys.readouterr().err == f"sdsiqa fit: {said}\n"
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # rights do not stop an administrator
+    assert main(["fit", *start, f"--{setting}", str(tmp_path / "new")]) == 2
+    assert f"{tmp_path / 'new'} cannot be made: {tmp_path} may not be written to; give" in capsys.readouterr().err
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_a_moved_run_lies_beside_its_configuration(tmp_path: Path) -> None:

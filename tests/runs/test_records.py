@@ -8,7 +8,7 @@ import pytest
 from sdsiqa.cli import main
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.runs.folder import RunFolder
-from sdsiqa.runs.records import read_record
+from sdsiqa.runs.records import read_config, read_record
 from sdsiqa.tracking.log_rows import LogRows
 
 
@@ -26,6 +26,9 @@ def test_a_damaged_record_is_named(content: bytes, tmp_path: Path, capsys: pytes
         with pytest.raises(RunMismatchError, match=rf"{name} cannot be read \(.*\); put it back, or remove the folder"):
             read()
         (folder / name).unlink()
+    (folder / "config.yaml").write_bytes(content)
+    with pytest.raises(RunMismatchError, match=r"config\.yaml cannot be read \(.*\); put it back, or remove the folder"):
+        read_config(folder)
     (folder / "config.yaml").write_text("wandb: {project: sdsiqa}\n")
     (folder / "run.json").write_text("{}")
     (folder / "metrics.json").write_bytes(content)

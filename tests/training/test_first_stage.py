@@ -185,6 +185,10 @@ def test_a_leak_is_refused_before_anything_is_written(tmp_path: Path, capsys: py
         ("started", "is not finished; finish it with `sdsiqa fit -c"),
         ("locked", "was stopped before its first step; start it again with the same command"),
         ("bare", "holds no checkpoints/*.ckpt; train it again"),
+        ("a: [", "config.yaml cannot be read (while parsing"),
+        ("- 1", "config.yaml cannot be read (it holds list, not keys and values); put it back"),
+        ("caf\xe9", "config.yaml cannot be read ('utf-8' codec"),
+        ("data: {benchmark: 3}", "config.yaml names no benchmark (data.benchmark.class_path), so nothing says which images"),
     ],
 )
 def test_what_cannot_be_started_from_is_refused_with_the_remedy(
@@ -195,8 +199,10 @@ def test_what_cannot_be_started_from_is_refused_with_the_remedy(
         place.mkdir()
     if change == "locked":
         (place / RUN).write_text("")
-    if change in ("started", "bare", "stray"):
+    if change not in ("absent", "empty", "locked"):
         first(tmp_path)
+    if not change.isalpha() or not change.isascii():
+        (place / "config.yaml").write_text(change, encoding="latin-1")
     if change == "started":
         RunFolder(place).update(state="started")
     if change == "bare":

@@ -213,6 +213,11 @@ class Demo(Benchmark):
         build(self.given)
         return self.given
 
+    @property
+    def remedy(self) -> str:
+        """The end of an error message."""
+        return f"remove {self.given}, and it is made again"
+
     def read(self) -> pd.DataFrame:
         """Read the labels that `build` wrote."""
         return pd.read_csv(self.root / "proxy.csv", dtype={"content": str}, keep_default_na=False)

@@ -1,5 +1,6 @@
 """Distorted: any folder of pristine photographs, distorted at levels, for first stages of training."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,12 +25,16 @@ from sdsiqa.runs.image_search import SUFFIXES, find_images
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.ranges import check_counts
+from sdsiqa.runs.records import read_record
 
 VERSION = 2
 """Increased when images or labels change: what an older version made is then made again."""
 
 SECONDS = 0.15
 """Time that a core takes for a distorted version of a photograph of 512×768 pixels, with its label."""
+
+FACTS = ("image", "mos", "content", "reference", "distortion", "level")
+"""Columns of its table."""
 
 
 class Distorted(Benchmark):
@@ -73,6 +78,11 @@ class Distorted(Benchmark):
         self._build()
         return self.given
 
+    @property
+    def remedy(self) -> str:
+        """The end of an error message."""
+        return f"remove {self.given}, and it is made again"
+
     def read(self) -> pd.DataFrame:
         """Read the labels that were written with the images."""
         return pd.read_csv(self.root / "proxy.csv", dtype={"content": str}, keep_default_na=False)
@@ -100,7 +110,7 @@ class Distorted(Benchmark):
         """Make what is not there yet; several processes may ask at once, and one that was killed has left whole photographs."""
         facts_file, table_file = self.given / "distorted.json", self.given / "proxy.csv"
         if table_file.exists() and not self.photographs.is_dir():  # made elsewhere
-            if (version := _read(facts_file).get("version")) != VERSION:
+            if (version := read_record(facts_file).get("version")) != VERSION:
                 raise BenchmarkMismatchError(
                     f"{self.given} was made by another version of sdsiqa (labels of version {version}, expected {VERSION}); "
                     f"it is made again from the photographs, which are not in {self.photographs}: give their folder"
@@ -111,7 +121,7 @@ class Distorted(Benchmark):
             sources = self.sources()
             sizes = {content: file.stat().st_size for content, file in sources.items()}
             facts = {"version": VERSION, "distortions": self.distortions, "longest": self.longest, "photographs": sizes}
-            if facts_file.exists() and (found := _read(facts_file)) != facts:
+            if facts_file.exists() and (found := read_record(facts_file)) != facts:
                 if found | {"version": VERSION} != facts:
                     raise BenchmarkMismatchError(
                         f"{self.given} was made from other photographs or with other settings; give another root, or remove it"
@@ -134,7 +144,8 @@ class Distorted(Benchmark):
         """Write one photograph and its distorted versions, and last its rows, which say that all is there."""
         done = self.given / "rows" / f"{content}.json"
         if done.exists():
-            return list(json.loads(done.read_text(encoding="utf-8")))
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # one that is damaged is made again
+                return [{name: row[name] for name in FACTS} for row in json.loads(done.read_bytes())]
         pixels = read_image(file)
         if min(pixels.shape[:2]) > self.longest:
             pixels = resize_short_side(pixels, self.longest)
@@ -152,10 +163,4 @@ class Distorted(Benchmark):
         image = distort(pixels, name, level, seed, SETS[self.distortions])
         file = f"{name}/{content}-{level}.png"
         write_image(self.given / file, image)
-        facts = {"image": file, "mos": proxy(gmsd(pixels, image)), "content": content}
-        return {**facts, "reference": reference, "distortion": name, "level": level}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """Read from what and by which version a folder was made; nothing where it does not say so."""
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+        return dict(zip(FACTS, (file, proxy(gmsd(pixels, image)), content, reference, name, level), strict=True))

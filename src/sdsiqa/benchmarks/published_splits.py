@@ -9,6 +9,8 @@ one image a line, its path first, then its score and words that describe it, wit
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -60,7 +62,7 @@ def _read_arniqa(home: Path, number: int, benchmark: str, table: pd.DataFrame) -
             raise BenchmarkNotFoundError(f"{path} does not exist; it belongs to train.npy beside it")
         try:
             numbers = np.atleast_2d(np.load(path, allow_pickle=False))
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError) as error:
             raise BenchmarkMismatchError(f"{path} is no array of row numbers ({error})") from error
         if numbers.ndim != 2 or not np.issubdtype(numbers.dtype, np.integer) or number not in range(len(numbers)):
             raise BenchmarkMismatchError(
@@ -79,7 +81,8 @@ def _arniqa_order(home: Path, benchmark: str, table: pd.DataFrame) -> NDArray[np
     name = LISTS.get(benchmark)
     lists = [path for path in (home / name, home.parent / name) if path.is_file()] if name else []
     if lists:
-        listed = pd.read_csv(lists[0])["dis_img_path"].tolist()
+        with _reading(lists[0], "a table with the column dis_img_path, as icbcbicc/IQA-Dataset has it"):
+            listed = [str(name) for name in pd.read_csv(lists[0])["dis_img_path"]]
         return _rows_of(listed, lists[0], benchmark, table)
     if benchmark == "csiq":
         raise BenchmarkNotFoundError(
@@ -96,9 +99,19 @@ def _read_liqe(home: Path, benchmark: str, table: pd.DataFrame) -> dict[str, NDA
         path = next((path for path in paths if path.is_file()), None)
         if path is None:
             raise BenchmarkNotFoundError(f"{paths[0]} does not exist; take it from the repository zwx8981/LIQE")
-        listed = [line.split("\t")[0].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        with _reading(path, "a list of images, as zwx8981/LIQE has it"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+        listed = [line.split("\t")[0].strip() for line in lines if line.strip()]
         parts[part] = _rows_of(listed, path, benchmark, table)
     return parts
+
+
+@contextmanager
+def _reading(path: Path, expected: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, OSError) as error:
+        raise BenchmarkMismatchError(f"{path} cannot be read ({type(error).__name__}: {error}); expected {expected}") from error
 
 
 def _rows_of(listed: list[str], path: Path, benchmark: str, table: pd.DataFrame) -> NDArray[np.int64]:

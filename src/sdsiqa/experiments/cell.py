@@ -12,13 +12,13 @@ from typing import Any
 
 import yaml
 
-from sdsiqa.experiments.definition import Variant
+from sdsiqa.experiments.definition import Variant, benchmark_of_test
 from sdsiqa.files import leaves, write_bytes
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import CELL, RunLock
-from sdsiqa.runs.records import read_record
+from sdsiqa.runs.records import read_config, read_record
 
 FACTS = ("hash", "split_hash", "data_version", "code_version")
 """Facts that decide the result of a cell: configuration, split, annotation, code."""
@@ -119,7 +119,7 @@ class Cell:
         """
         record = RunFolder(other).record
         lines = [f"{name}: {record.get(name)} → {self.facts[name]}" for name in FACTS if record.get(name) != self.facts[name]]
-        theirs = dict(leaves(decisive(yaml.safe_load((other / "config.yaml").read_text(encoding="utf-8")))))
+        theirs = dict(leaves(decisive(read_config(other))))
         ours = dict(leaves(decisive(self.config)))
         for key in sorted(theirs.keys() | ours.keys()):
             before, after = theirs.get(key, "absent"), ours.get(key, "absent")
@@ -139,7 +139,7 @@ class Cell:
 
     def _overlay(self, test: str) -> Path:
         """Write what exchanges the benchmark and nothing else: view and saliency are those that the network learnt with."""
-        benchmark = yaml.safe_load(self.tests[test].read_text(encoding="utf-8"))["benchmark"]
+        benchmark = benchmark_of_test(test, self.tests[test])
         # an argument that is not named would keep the value that the other benchmark has
         benchmark["init_args"] = {"short_side": None, **benchmark["init_args"]}
         data = {"benchmark": benchmark, "split": 0, "split_folder": None, "test_on": "all"}

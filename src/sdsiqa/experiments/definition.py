@@ -215,6 +215,29 @@ def read_yaml(file: Path) -> Any:
         raise ExperimentError(f"{file} is no YAML file: {' '.join(str(error).split())}") from error
 
 
+def benchmark_of_test(name: str, file: Path) -> dict[str, Any]:
+    """Read which benchmark is tested whole.
+
+    Args:
+        name: As the experiment calls the test.
+        file: Its data file.
+
+    Returns:
+        `class_path` and `init_args`.
+
+    Raises:
+        ExperimentError: The file names no benchmark in full.
+    """
+    content = read_yaml(file)
+    benchmark = content.get("benchmark") if isinstance(content, dict) else None
+    if not isinstance(benchmark, dict) or not benchmark.get("class_path") or not isinstance(benchmark.get("init_args"), dict):
+        raise ExperimentError(
+            f"tests.{name}: {file} says no benchmark; expected `benchmark:` with class_path and init_args, as in "
+            "configs/data/livec.yaml"
+        )
+    return benchmark
+
+
 def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """Read a file and those that it extends, and make their paths relative to here."""
     if not file.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.cell import FACTS, QUIET, Cell
-from sdsiqa.experiments.definition import Experiment, Variant, read_yaml
+from sdsiqa.experiments.definition import Experiment, Variant, benchmark_of_test
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import hash_of
@@ -53,8 +53,7 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
 def _refuse_leak(experiment: Experiment, cell: Cell) -> None:
     """Refuse a test on all images of a benchmark that a cell, or its first stage, learns from."""
     for name, file in cell.tests.items():
-        benchmark = (read_yaml(file) or {}).get("benchmark") or {}
-        tested = class_name(str(benchmark.get("class_path", name))).lower()
+        tested = class_name(str(benchmark_of_test(name, file)["class_path"])).lower()
         for part in (cell, cell.first):
             if part is not None and part.benchmark == tested:
                 raise ExperimentError(

@@ -137,7 +137,7 @@ class Board:
         if self.states[cell.name] is State.DONE:
             return _length(cell)
         file = cell.folder / "metrics.csv"
-        lines = file.read_text(encoding="utf-8").splitlines()[1:] if file.exists() else []
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[1:] if file.exists() else []
         return sum(not line.startswith(f"{START}.") for line in lines)  # what was before the first step is no epoch
 
 

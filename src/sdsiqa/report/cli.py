@@ -79,9 +79,9 @@ def check_marks(file: Path, name: str) -> None:
         name: Which marks.
 
     Raises:
-        RunMismatchError: The file has no such marks.
+        RunMismatchError: The file has no such marks, or is no text.
     """
-    if not _between(name).search(file.read_text(encoding="utf-8")):
+    if not _between(name).search(_readme(file)):
         raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
 
 
@@ -93,8 +93,15 @@ def insert(file: Path, name: str, text: str) -> None:
         name: Which marks.
         text: The table.
     """
-    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", file.read_text(encoding="utf-8"))
+    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", _readme(file))
     write_bytes(file, content.encode())
+
+
+def _readme(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RunMismatchError(f"{file} is no text in UTF-8 ({error}); store it as UTF-8") from error
 
 
 def _between(name: str) -> re.Pattern[str]:

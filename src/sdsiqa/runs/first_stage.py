@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sdsiqa.errors import CheckpointError, SplitLeakError
+from sdsiqa.errors import CheckpointError, RunMismatchError, SplitLeakError
 from sdsiqa.files import user_path
 from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import RUN
+from sdsiqa.runs.records import read_config
 
 NOTHING = Path("nothing")
 """Value of `model.init_from` that trains a method of two stages without its first one."""
@@ -85,9 +84,8 @@ class FirstStage:
         file = place if place.is_file() else folder.best
         if file is None:
             raise CheckpointError(f"model.init_from: {folder.path} holds no checkpoints/*.ckpt; train it again")
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
         return cls(
-            benchmark=benchmark_name(content["data"]),
+            benchmark=_benchmark_of(folder.path),
             **{name: str(record.get(name, "")) for name in _IDENTITY},
             run=folder.path.name,
             checkpoint=file.stem if place.is_file() else "best",
@@ -155,3 +153,15 @@ def benchmark_name(data: Mapping[str, Any]) -> str:
     benchmark = data["benchmark"]
     given = (benchmark.get("init_args") or {}).get("name")  # a class for pictures of one's own takes a name for each
     return str(given or import_class(benchmark["class_path"], object).name)  # type: ignore[attr-defined]
+
+
+def _benchmark_of(folder: Path) -> str:
+    try:
+        return benchmark_name(read_config(folder)["data"])
+    except RunMismatchError as error:
+        raise CheckpointError(f"model.init_from: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"model.init_from: {folder / 'config.yaml'} names no benchmark (data.benchmark.class_path), so nothing says which "
+            "images the first stage has seen; put the file back, or train the first stage again"
+        ) from error

@@ -14,6 +14,24 @@ FAULT = 70
 
 _OUTPUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF}  # what a write to a stream may end in
 
+_IS_FILE = "a file lies where a folder is expected; name another place"
+_REMEDIES: dict[int | None, str] = {
+    errno.EACCES: "give this user the right to it, or name another place",
+    errno.EPERM: "give this user the right to it, or name another place",
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOSPC: "make room there, or name another place",
+    errno.EDQUOT: "make room there, or name another place",
+    errno.ENOENT: "look whether it is there, or the folder that it is to lie in",
+    errno.ENOTDIR: _IS_FILE,
+    errno.EEXIST: _IS_FILE,
+    errno.EISDIR: "a folder lies where a file is expected; name another place",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer loader processes",
+    errno.EINVAL: "name another one",
+}
+"""What to do about an error of the system on a file or a folder."""
+_OTHER_REMEDY = "look at the disk, or name another place"
+
 
 def tell(error: Exception, say: Callable[[str], object]) -> int:
     """Say what went wrong in one sentence.
@@ -29,7 +47,7 @@ def tell(error: Exception, say: Callable[[str], object]) -> int:
         say(str(error))
         return int(getattr(error, "status", 1))
     if isinstance(error, OSError) and error.filename is not None:
-        say(f"{error.filename}: {error.strerror or error}")
+        say(f"{error.filename}: {error.strerror or error}; {_REMEDIES.get(error.errno, _OTHER_REMEDY)}")
         return 1
     if isinstance(error, OSError) and error.errno in _OUTPUT:
         say(f"the output could not be written ({error.strerror}); make room where it goes, and call again")

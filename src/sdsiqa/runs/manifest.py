@@ -57,6 +57,9 @@ class Manifest:
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             version, files = content["version"], dict(content["files"])
+            wrong = next((name for name, entry in files.items() if version == VERSION and not _is_entry(entry)), None)
+            if wrong is not None:
+                raise ValueError(f"the entry of {wrong!r} is {files[wrong]!r:.60}")
         except (ValueError, KeyError, TypeError) as error:
             raise RunMismatchError(f"{self.path} is no manifest ({type(error).__name__}: {error}); remove it") from error
         if version != VERSION:
@@ -141,6 +144,14 @@ class Manifest:
             write_bytes(self.path, (json.dumps({"version": VERSION, "files": files}, indent=1) + "\n").encode())
 
 
+def _is_entry(entry: Any) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    before = entry.get("replaces", [])
+    texts = [entry.get("sha256"), *(before if isinstance(before, list) else [None])]
+    return isinstance(entry.get("bytes"), int) and all(isinstance(text, str) for text in texts)
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -164,7 +175,7 @@ def main(args: list[str] | None = None) -> int:
             problems = manifest.problems()
         except RunMismatchError as error:  # of this folder alone: the others are still looked at
             bad += 1
-            print(f"{folder}: {error}")
+            print(error)
             continue
         bad += bool(problems)
         if problems:
@@ -173,7 +184,12 @@ def main(args: list[str] | None = None) -> int:
         else:
             print(f"{folder}: {len(manifest.read())} files, all as they were written")
     if bad:
-        print("copy these files again from where they were good, or remove the folder and run again", file=sys.stderr)
+        told = "1 folder is" if bad == 1 else f"{bad} folders are"
+        print(
+            f"sdsiqa verify: {told} not what was written; copy what is named again from where it is good, or remove the folder "
+            "and run again",
+            file=sys.stderr,
+        )
     return 1 if bad else 0
 
 

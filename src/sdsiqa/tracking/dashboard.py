@@ -99,7 +99,11 @@ def survey(runs: Path, project: str) -> Shown:
         found += 1
         for part in read_record(file.parent / "metrics.json"):
             counts[part] = counts.get(part, 0) + 1
-        distorted |= {table.stem for table in (file.parent / "scores").glob("*.csv") if _is_distorted(table)}
+        for table in (file.parent / "scores").glob("*.csv"):
+            try:
+                distorted |= {table.stem} if _is_distorted(table) else set()
+            except (OSError, ValueError, IndexError, StopIteration) as error:
+                left_out.add(table, f"is no table of scores ({type(error).__name__})")
     if not found:
         known = f"; there are runs of {', '.join(sorted(others))}" if others else ""
         raise RunMismatchError(f"{runs} holds no run of the project {project!r}{known}; name its folder with --runs")

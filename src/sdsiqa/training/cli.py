@@ -204,7 +204,7 @@ class QualityCLI(LightningCLI):
         if self.plain["trainer"]["fast_dev_run"]:
             return
         if self.folder.last is None:  # no epoch was asked for: the network as it starts is the result
-            self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt")
+            self.trainer.save_checkpoint(self.folder.path / "checkpoints" / "last.ckpt", weights_only=False)
         self.trainer.strategy.barrier()
         self._write_best()
         if self.plain["run"]["test"]:

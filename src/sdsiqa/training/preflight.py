@@ -1,5 +1,6 @@
-"""Checks before torch is imported and before a run's folder is made: names, classes, label files."""
+"""Checks before torch is imported and before a run's folder is made: names, classes, folders, label files."""
 
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,9 +8,16 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sdsiqa.benchmarks import Benchmark
+from sdsiqa.errors import SettingError
+from sdsiqa.runs.arguments import folder
 from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.variables import read_empty_as_unset
 from sdsiqa.training.setting_names import Setting, check_names, settings_of
+
+_FOLDERS = {("data", "cache"), ("data", "maps"), ("run", "root"), ("run", "folder")}
+"""Settings that name a folder which a run makes or fills; `folder` of a part of the model is another."""
+
+_NONE = (None, "", "null", "~")
 
 
 def check(words: Sequence[str]) -> None:
@@ -19,13 +27,14 @@ def check(words: Sequence[str]) -> None:
         words: Words after the verb.
 
     Raises:
-        SettingError: A key or a class path names nothing, or a file is none.
+        SettingError: A key or a class path names nothing, a file is none, or a folder cannot be made.
         ClassNotFoundError: The benchmark's class cannot be imported.
         BenchmarkNotFoundError: There is no benchmark in the folder.
         BenchmarkMismatchError: Its files are not its authors'.
     """
     settings = settings_of(words)
     check_names(settings)
+    _check_folders(settings)
     benchmark = _benchmark(settings)
     if benchmark is not None:
         benchmark.table()
@@ -38,6 +47,21 @@ def asks_for_help(words: Sequence[str]) -> bool:
         words: Words after the verb.
     """
     return any(name == "--print_config" or name.endswith(".help") for name in (w.split("=")[0] for w in words))
+
+
+def _check_folders(settings: Sequence[Setting]) -> None:
+    """Refuse a file where a folder is to be, and a place where none can be made: caches are filled after the run's start."""
+    values = {setting.key: _resolved(setting.value) for setting in settings}  # a later one wins
+    if values.get(("run", "folder")) not in _NONE:
+        values.pop(("run", "root"), None)
+    for key, value in values.items():
+        is_folder = key in _FOLDERS or (key[0] == "model" and key[-1] == "folder")
+        if not is_folder or value in _NONE or "${" in value:
+            continue
+        try:
+            folder(value)
+        except ArgumentTypeError as error:
+            raise SettingError(f"{'.'.join(key)} is {value!r}: {error}; give another folder") from error
 
 
 def _benchmark(settings: Sequence[Setting]) -> Benchmark | None:
