@@ -106,6 +106,7 @@ def broken(number: int, place: Place) -> Command:
     random = Random(number)
     command = valid(random, place)
     kinds = ["words", "words", "file", "file", "file", "surroundings", "signal", *["setting"] * 5 * (command.words[0] in STAGES)]
+    changed: set[Path] = set()
     for kind in random.choices(kinds, k=random.choice((1, 1, 1, 2))):
         if kind == "words":
             command.words = change_words(random, command.words)
@@ -118,7 +119,8 @@ def broken(number: int, place: Place) -> Command:
         elif kind == "signal":
             command.signal, command.after = random.choice(SIGNALS), random.choice((0.01, 0.05, 0.2, 0.5))
             command.what.append(f"{signal.Signals(command.signal).name} after {command.after} s")
-        elif command.files and (file := random.choice(command.files)).exists():
+        elif command.files and (file := random.choice(command.files)) not in changed and (file.is_file() or file.is_dir()):
+            changed.add(file)  # once: what is changed twice may be a device, which never ends, or no checkpoint any more
             command.what.append(change_file(random, file))
     if command.words[:1] == ["grid"]:  # whatever is wrong with it: a test trains no experiment
         command.words.append("--dry-run")

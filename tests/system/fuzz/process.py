@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from sdsiqa.cli import main
 HANGS = 99
 LIMIT = 300.0
 """Seconds after which a command counts as one that hangs; each takes a second on an idle machine."""
+MEMORY = 6 << 30
+"""Bytes that a command may take beyond its parent's: a wrong number must not starve the machine."""
 
 
 def run(command: Command, folder: Path) -> tuple[int, str]:
@@ -58,6 +61,8 @@ def _be_the_child(command: Command, log: Path, folder: Path) -> NoReturn:
     status = 70
     try:
         os.setsid()
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
         for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,7 +8,7 @@ import re
 import signal
 
 import pytest
-from commands import Command, broken
+from commands import STAGES, Command, broken
 from place import Place
 from process import HANGS, run
 
@@ -41,8 +41,8 @@ def complaint(command: Command, status: int, said: str) -> str:
         return "hangs"
     if found := PROGRAMMING.search(said):
         return f"says {found[0]!r}"
-    if status < 0 and status == -command.signal and command.words[:1] not in (["fit"], ["test"], ["validate"], ["predict"]):
-        return ""  # the tools are ended by signals as other programs are
+    if status < 0 and status == -command.signal and not (said and set(command.words[:1]) & set(STAGES)):
+        return ""  # the tools are ended by signals as other programs are, and so is a training that has not begun to listen
     if status not in STATUSES:
         return "ends in another status"
     if status in (1, 2) and command.output != "closed" and not SENTENCE.search(said):
