@@ -443,10 +443,28 @@ def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pyte
     readme.write_text("no marks")
     assert main(["report", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 1
     assert not (tmp_path / "out").exists()
-    assert "has no marks `<!-- results runs -->`" in capsys.readouterr().err
+    assert "has no marks `<!-- results runs -->` or `<!-- summary runs -->`" in capsys.readouterr().err
     readme.write_bytes(b"caf\xe9\n<!-- results runs -->\n<!-- end -->\n")
     assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
     assert f"{readme} is no text in UTF-8 (" in capsys.readouterr().err
+
+
+def test_a_readme_gets_a_row_per_method_and_another_file_every_run(tmp_path: Path) -> None:
+    for split in range(2):
+        make_run(tmp_path / "runs", split=split)
+    short, long = tmp_path / "README.md", tmp_path / "results.md"
+    short.write_text("# A\n<!-- summary runs -->\n<!-- end -->\n")
+    long.write_text("# B\n<!-- results runs -->\n<!-- end -->\n<!-- summary runs -->\nold\n<!-- end -->\n")
+    words = ["report", str(tmp_path / "runs"), "--readme", str(short), "--readme", str(long)]
+    assert main(words) == 0
+    lines = short.read_text().splitlines()
+    assert lines[3:6] == ["**LIVE, live-test**", "", "| method | SRCC | 95 % | PLCC | runs |"]
+    assert lines[7].startswith("| sdsiqa | 0.")
+    assert "±" in lines[7]
+    assert lines[-1] == "<!-- end -->"
+    assert "| **median** |" in long.read_text()
+    assert "old" not in long.read_text()
+    assert "\n".join(lines[3:8]) in long.read_text()
 
 
 def test_formats_on_standard_output(ablated: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,21 +1,16 @@
 """`sdsiqa report`: score tables of finished runs become tables, figures and a page."""
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from sdsiqa.errors import RunMismatchError
-from sdsiqa.files import write_bytes
 from sdsiqa.report import table as layout
 from sdsiqa.report.build import latex_report, markdown_report, tables_of, write_results
-from sdsiqa.report.context import ReportContext
 from sdsiqa.report.figures.images import ImageFinder
 from sdsiqa.report.overview import overview, places_of, places_of_runs, show
 from sdsiqa.report.read import read_results
+from sdsiqa.report.readme import check_marks, insert
 from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
-from sdsiqa.report.tables import runs as runs_tables
 from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import Arguments, any_path, file_to_read, folder_to_write
 from sdsiqa.runs.progress import Progress
@@ -28,8 +23,8 @@ def main(args: list[str] | None = None) -> int:
         args: Words after `sdsiqa report`; `None`: use `sys.argv`.
     """
     options = _parser().parse_args(args)
-    if options.readme is not None:
-        check_marks(options.readme, options.runs[0].name)  # before a report is written
+    for file in options.readme:
+        check_marks(file, options.runs[0].name)  # before a report is written
     full = options.full or options.baseline is not None or options.published is not None
     signals.answer(signals.Answer.RAISE)
     form = options.format or ("md" if full else "short")
@@ -41,9 +36,8 @@ def main(args: list[str] | None = None) -> int:
         if options.out is not None:
             files = write_results(results, evidence, options.out, options.baseline, options.published, not options.no_images)
             places = places_of(options.out, files)
-        if options.readme is not None:
-            tables = runs_tables.tables(ReportContext(results, evidence))
-            insert(options.readme, options.runs[0].name, "\n\n".join(layout.markdown(table, "**{}**") for table in tables))
+        for file in options.readme:
+            insert(file, options.runs[0].name, results, evidence)
         if form == "short":
             overview(results, evidence)  # computed here, while its progress is shown
         elif options.out is None:
@@ -69,43 +63,6 @@ def _text(
     if form == "csv":
         return "\n".join(f"# {table.name}\n{layout.csv(table)}" for table in tables)
     return latex_report(tables) if form == "latex" else markdown_report(tables)
-
-
-def check_marks(file: Path, name: str) -> None:
-    """Refuse a file without the marks that a table goes between.
-
-    Args:
-        file: The file.
-        name: Which marks.
-
-    Raises:
-        RunMismatchError: The file has no such marks, or is no text.
-    """
-    if not _between(name).search(_readme(file)):
-        raise RunMismatchError(f"{file} has no marks `<!-- results {name} -->` and `<!-- end -->` to put the table between")
-
-
-def insert(file: Path, name: str, text: str) -> None:
-    """Put a table between its marks in a file.
-
-    Args:
-        file: The file.
-        name: Which marks.
-        text: The table.
-    """
-    content = _between(name).sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", _readme(file))
-    write_bytes(file, content.encode())
-
-
-def _readme(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise RunMismatchError(f"{file} is no text in UTF-8 ({error}); store it as UTF-8") from error
-
-
-def _between(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(<!-- results {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _remark(word: str) -> tuple[str, str]:
@@ -161,7 +118,10 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--readme",
         type=file_to_read,
+        action="append",
+        default=[],
         metavar="FILE",
-        help="put the runs between `<!-- results NAME -->` and `<!-- end -->`, NAME being the name of the first RUN",
+        help="put every run between `<!-- results NAME -->` and `<!-- end -->`, and a row per method between "
+        "`<!-- summary NAME -->` and `<!-- end -->`, NAME being the name of the first RUN; may be given several times",
     )
     return parser
