@@ -1,6 +1,25 @@
 """Saliency-guided no-reference image quality assessment on PyTorch Lightning.
 
-The public names below are imported when they are first used, so that `import sdsiqa` takes no time.
+Score pictures with a checkpoint that `sdsiqa fit` wrote:
+
+>>> import sdsiqa
+>>> scorer = sdsiqa.load("best.ckpt")
+>>> quality = scorer(["pictures/0.png", "pictures/1.png"])  # one value each, about 0 to 1, higher is better
+
+Train with a trainer of your own:
+
+>>> from sdsiqa import SDSIQA, QualityDataModule, QualityTask
+>>> from sdsiqa.benchmarks import Folder
+>>> from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
+>>> from sdsiqa.saliency import SDSP
+>>> data = QualityDataModule(Folder("pictures", scale=(1, 5)), SDSP())
+>>> task = QualityTask(SDSIQA(ImageBranch("resnet18"), SaliencyBranch("resnet18"), FusionHead()))
+
+and then `lightning.pytorch.Trainer(max_epochs=10).fit(task, data)`.
+
+`sdsiqa.benchmarks`, `sdsiqa.models`, `sdsiqa.saliency` and `sdsiqa.losses` have the classes that a configuration may name,
+`sdsiqa.metrics` and `sdsiqa.plots` functions of arrays, `sdsiqa.report` tables of finished runs. Names are imported when they are
+first used, so that `import sdsiqa` takes no time.
 """
 
 from functools import cache
@@ -23,6 +42,7 @@ _PLACES = {
     "SDSIQA": "sdsiqa.models.sdsiqa",
     **dict.fromkeys(("Scorer", "load", "score"), "sdsiqa.inference.scorer"),
 }
+_PACKAGES = ("benchmarks", "losses", "metrics", "models", "plots", "report", "saliency")
 
 
 @cache
@@ -56,6 +76,15 @@ def public_class(package: str, name: str) -> type:
     return public_classes(package)[name]
 
 
+def public_dir(package: str) -> list[str]:
+    """Name the public names of a package: its list, and its classes, whose files are imported for that.
+
+    Args:
+        package: Such as `sdsiqa.models`.
+    """
+    return sorted({*getattr(import_module(package), "__all__", ()), *public_classes(package)})
+
+
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name in _PLACES:
@@ -66,5 +95,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Name the public ones."""
-    return sorted(__all__)
+    """Name the public ones, and the packages that have more."""
+    return sorted([*__all__, *_PACKAGES])

@@ -6,6 +6,8 @@ colour profiles are not applied. A file that a decoder would only patch up (cut 
 lower half is another image.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import io
 import struct
 import warnings

@@ -142,7 +142,7 @@ def test_a_device_that_is_not_there_is_named(folder: Path, checkpoint: Path, cap
 
 
 def test_a_scorer_says_what_it_is(scorer: Scorer) -> None:
-    assert repr(scorer) == "Scorer(SDSIQA of LIVE In the Wild, 2 × 2 crops, on cpu)"
+    assert repr(scorer) == "Scorer(SDSIQA trained on LIVE In the Wild, 2 × 2 crops, on cpu)"
 
 
 def test_a_score_depends_on_its_image_alone(folder: Path, scorer: Scorer) -> None:

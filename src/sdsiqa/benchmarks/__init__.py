@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from sdsiqa import public_class, public_classes
+from sdsiqa import public_class, public_classes, public_dir
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.errors import BenchmarkNotFoundError
 
@@ -51,3 +51,8 @@ def by_name(name: str) -> type[Benchmark]:
 def __getattr__(name: str) -> Any:
     """Find a class by its name, in whichever file it is."""
     return public_class(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """Name what is listed here, and every class of every file."""
+    return public_dir(__name__)

@@ -1,5 +1,7 @@
 """The base class of benchmarks: facts, a reader of the authors' files, and the checked table of images."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import hashlib
 import logging
 import os
@@ -97,6 +99,10 @@ class Benchmark(ABC):
         check_counts(short_side=short_side)
         self.given = user_path(root)
         self.short_side = short_side
+
+    def __repr__(self) -> str:
+        """Say which benchmark, and where."""
+        return f"{type(self).__name__}({str(self.given)!r})"
 
     @classmethod
     def axes_labels(cls, higher_is_better: bool | None = None) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """Folder: pictures of one's own with scores in a CSV file, without a class to write."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,11 @@ from sdsiqa.runs.class_attributes import is_name
 
 class Folder(Benchmark):
     """Pictures of a folder, with a CSV file that has a row for each of them.
+
+    Example:
+        >>> pictures = Folder("pictures", scale=(1, 5))
+        >>> list(pictures.table().columns)[:4], len(pictures.table())
+        (['image', 'mos', 'quality', 'content'], 10)
 
     Args:
         root: Folder of the pictures.

@@ -1,5 +1,7 @@
 """KonIQ-10k [Hosu, Lin, Sziranyi, Saupe, TIP 2020]: 10 073 photographs from the wild."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray

@@ -1,5 +1,7 @@
 """Decoded images and saliency maps in one mapped file, shared by all workers and ranks."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -4,6 +4,8 @@ Nothing here may change the perceived quality: no resizing, no colour change, no
 label of its image, so an augmentation that changes quality would make that label wrong.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import os
 
 import numpy as np

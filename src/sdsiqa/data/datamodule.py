@@ -29,6 +29,15 @@ from sdsiqa.saliency.cache import CachedMaps
 class QualityDataModule(lightning.LightningDataModule):
     """Images of one split of one benchmark, cut into crops.
 
+    Example:
+        >>> from sdsiqa.benchmarks import Folder
+        >>> from sdsiqa.saliency import SDSP
+        >>> data = QualityDataModule(Folder("pictures", scale=(1, 5)), SDSP(), split=0, crop=64, num_workers=0)
+        >>> data
+        QualityDataModule(Own pictures in pictures, split 0, SDSP)
+        >>> len(data.rows("train")), len(data.rows("val")), len(data.rows("test"))
+        (7, 1, 2)
+
     Args:
         benchmark: Which images and scores.
         saliency: Source of saliency maps; computed once per image, on the whole image.

@@ -1,5 +1,7 @@
 """Images of a benchmark as samples: decode once, cut many crops."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import hashlib
 from collections.abc import Sequence
 from typing import Protocol, TypedDict

@@ -33,6 +33,14 @@ class Scorer:
 
     A score depends on the image alone: not on other images, order or chance.
 
+    Example:
+        >>> scorer = sdsiqa.load("best.ckpt")
+        >>> quality = scorer(["pictures/0.png", "pictures/1.png"])
+        >>> quality.shape, quality.dtype
+        ((2,), dtype('float64'))
+        >>> bool(scorer.score("pictures/1.png") == quality[1])
+        True
+
     Args:
         network: With its weights.
         saliency: Source of saliency maps.
@@ -55,7 +63,7 @@ class Scorer:
     def __repr__(self) -> str:
         """Say what scores, what it learnt from, and where it computes."""
         view = "whole images" if isinstance(self._cut, WholeImage) else f"{self.recipe.grid[0]} × {self.recipe.grid[1]} crops"
-        return f"Scorer({type(self.network).__name__} of {self.recipe.benchmark}, {view}, on {self.device})"
+        return f"Scorer({type(self.network).__name__} trained on {self.recipe.benchmark}, {view}, on {self.device})"
 
     def __call__(self, images: Image | Iterable[Image]) -> NDArray[np.float64]:
         """Score images.
@@ -197,6 +205,10 @@ class Scorer:
 def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Sequence[str] = ()) -> Scorer:
     """Open a checkpoint, which carries all that scoring needs.
 
+    Example:
+        >>> sdsiqa.load("best.ckpt")
+        Scorer(SDSIQA trained on LIVE In the Wild, 2 × 2 crops, on cpu)
+
     Args:
         checkpoint: File that `sdsiqa fit` wrote.
         device: Where to compute.
@@ -219,6 +231,10 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
 
 def score(images: Image | Iterable[Image], checkpoint: str | Path) -> NDArray[np.float64]:
     """Score images with a checkpoint; `load` once instead to score again and again.
+
+    Example:
+        >>> sdsiqa.score("pictures/0.png", "best.ckpt").shape
+        (1,)
 
     Args:
         images: As `Scorer` takes them.

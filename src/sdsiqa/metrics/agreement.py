@@ -4,6 +4,8 @@ Everything is computed in float64. What cannot be computed is NaN with an `Agree
 collapsed model must not look merely bad, and must not stop a run. Definitions: `docs/protocol.md`.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import warnings
 
 import numpy as np
@@ -81,6 +83,10 @@ def _ulps(values: Array) -> float:
 def srcc(score: ArrayLike, quality: ArrayLike) -> float:
     """Spearman's rank correlation: Pearson's of mid-ranks, ties taking the average rank.
 
+    Example:
+        >>> srcc([0.2, 0.4, 0.5, 0.9], [10, 50, 40, 80])
+        0.8
+
     Args:
         score: Predictions, `(n,)`, any scale.
         quality: Labels, `(n,)`, any scale, in the same direction.
@@ -94,6 +100,10 @@ def srcc(score: ArrayLike, quality: ArrayLike) -> float:
 
 def krcc(score: ArrayLike, quality: ArrayLike) -> float:
     """Kendall's rank correlation τ-b, which discounts ties on either side.
+
+    Example:
+        >>> round(krcc([0.2, 0.4, 0.5, 0.9], [10, 50, 40, 80]), 3)
+        0.667
 
     Args:
         score: Predictions, `(n,)`, any scale.
@@ -109,6 +119,10 @@ def krcc(score: ArrayLike, quality: ArrayLike) -> float:
 def plcc(score: ArrayLike, quality: ArrayLike) -> float:
     """Pearson's linear correlation of the scores as they are, without a fit.
 
+    Example:
+        >>> round(plcc([0.2, 0.4, 0.5, 0.9], [10, 50, 40, 80]), 3)
+        0.941
+
     Args:
         score: Predictions, `(n,)`, any scale.
         quality: Labels, `(n,)`, any scale, in the same direction.
@@ -122,6 +136,10 @@ def plcc(score: ArrayLike, quality: ArrayLike) -> float:
 
 def rmse(score: ArrayLike, quality: ArrayLike) -> float:
     """Root mean square of score minus quality.
+
+    Example:
+        >>> round(rmse([0.2, 0.4, 0.5, 0.9], [0.1, 0.5, 0.4, 0.8]), 3)
+        0.1
 
     Args:
         score: Predictions, `(n,)`, on the scale of `quality`.
@@ -137,6 +155,11 @@ def rmse(score: ArrayLike, quality: ArrayLike) -> float:
 
 def agreement(score: ArrayLike, quality: ArrayLike) -> dict[str, float]:
     """Compute what a table of results shows.
+
+    Example:
+        >>> score, quality = np.linspace(0, 1, 9), np.linspace(0, 1, 9) ** 2
+        >>> {name: round(value, 3) for name, value in agreement(score, quality).items()}
+        {'srcc': 1.0, 'krcc': 1.0, 'plcc': 0.962, 'rmse': 0.172, 'plcc_fit': 1.0, 'rmse_fit': 0.006}
 
     Args:
         score: Predictions, `(n,)`, on the scale of `quality`.
@@ -170,6 +193,11 @@ def plcc_fit(score: ArrayLike, quality: ArrayLike, fit: LogisticFit) -> float:
 
     A free fit can turn any curve over, and would hide a wrong direction of the scores.
 
+    Example:
+        >>> score, quality = np.linspace(0, 1, 9), np.linspace(0, 1, 9) ** 2
+        >>> round(plcc_fit(score, quality, fit_logistic4(score, quality)), 3)
+        1.0
+
     Args:
         score: Predictions, `(n,)`.
         quality: Labels, `(n,)`.
@@ -184,6 +212,10 @@ def plcc_fit(score: ArrayLike, quality: ArrayLike, fit: LogisticFit) -> float:
 
 def outlier_ratio(predicted: ArrayLike, mos: ArrayLike, mos_std: ArrayLike) -> float:
     """Share of images whose error exceeds twice the standard deviation of their opinion scores [VQEG 2000].
+
+    Example:
+        >>> outlier_ratio(predicted=[50, 60, 90, 20], mos=[52, 58, 70, 21], mos_std=[5, 5, 5, 5])
+        0.25
 
     Args:
         predicted: Scores on the authors' scale, `(n,)`, such as after a logistic fit.
@@ -210,6 +242,11 @@ def outlier_ratio(predicted: ArrayLike, mos: ArrayLike, mos_std: ArrayLike) -> f
 def fit_logistic4(score: ArrayLike, quality: ArrayLike, start: LogisticFit | None = None) -> LogisticFit:
     """Fit `(β₁ − β₂) / (1 + exp(−(x − β₃)/|β₄|)) + β₂` by least squares [VQEG 2000].
 
+    Example:
+        >>> curve = fit_logistic4(np.linspace(0, 1, 9), np.linspace(0, 1, 9) ** 2)
+        >>> curve([0.25, 0.75]).round(2)
+        array([0.07, 0.56])
+
     Args:
         score: Predictions `x`, `(n,)`.
         quality: Labels, `(n,)`.
@@ -223,6 +260,11 @@ def fit_logistic4(score: ArrayLike, quality: ArrayLike, start: LogisticFit | Non
 
 def fit_logistic5(score: ArrayLike, quality: ArrayLike, start: LogisticFit | None = None) -> LogisticFit:
     """Fit `β₁ (1/2 − 1/(1 + exp(β₂ (x − β₃)))) + β₄ x + β₅` by least squares [Sheikh et al., TIP 2006].
+
+    Example:
+        >>> curve = fit_logistic5(np.linspace(0, 1, 9), np.linspace(0, 1, 9) ** 2)
+        >>> curve([0.25, 0.75]).round(2)
+        array([0.06, 0.56])
 
     Args:
         score: Predictions `x`, `(n,)`.

@@ -5,6 +5,8 @@ otherwise (`docs/protocol.md`). A resample is kept as the number of times each i
 thousands of resamples is a few array operations on counts, and nothing is sorted twice.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -4,6 +4,8 @@ The fit sees the test labels: that is the convention, and why the raw correlatio
 and limits: `docs/protocol.md`.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

@@ -4,6 +4,8 @@ Values are sorted once, not once per resample; thousands of resamples are then a
 a row per resample and a column per image. With every count 1 each measure is that of `sdsiqa.metrics`.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 from collections.abc import Callable
 from typing import Final, Literal
 

@@ -4,6 +4,8 @@ Always paired, and never an F-test of residual variances, which assumes independ
 question: `docs/protocol.md`.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +53,14 @@ def paired_bootstrap(
 ) -> Comparison:
     """Compare a measure of two methods by drawing the same units for both.
 
+    Example:
+        >>> quality = np.arange(30.0)
+        >>> a = PartScores(quality + np.tile([1, -1, 2], 10), quality)
+        >>> b = PartScores(quality[::-1] % 7, quality)
+        >>> found = paired_bootstrap([a], [b], resamples=200)
+        >>> found.difference > 0.5, found.low > 0, found.p < 0.05
+        (True, True, True)
+
     Args:
         a: Scores of the first method, a test part each; several are averaged.
         b: Scores of the second on the same images, in the same order.
@@ -85,6 +95,12 @@ def paired_bootstrap(
 def meng_rosenthal_rubin(score_a: ArrayLike, score_b: ArrayLike, quality: ArrayLike) -> Comparison:
     """Compare the rank correlations of two methods with the same labels, in closed form [Psychological Bulletin 1992].
 
+    Example:
+        >>> quality = np.arange(30.0)
+        >>> found = meng_rosenthal_rubin(quality + np.tile([1, -1, 2], 10), quality[::-1] % 7, quality)
+        >>> found.difference > 0.5, found.p < 0.05
+        (True, True)
+
     Args:
         score_a: Predictions of the first method, `(n,)`.
         score_b: Predictions of the second for the same images, `(n,)`.
@@ -109,6 +125,12 @@ def meng_rosenthal_rubin(score_a: ArrayLike, score_b: ArrayLike, quality: ArrayL
 
 def pitman_morgan(error_a: ArrayLike, error_b: ArrayLike, noise: float = 0.0) -> Comparison:
     """Compare the spread of two methods' errors on the same images [Pitman 1939, Morgan 1939].
+
+    Example:
+        >>> small, large = np.tile([1.0, -1.0, 0.5], 10), np.tile([-3.0, 2.0, 3.0, -2.0, 0.0], 6)
+        >>> found = pitman_morgan(small, large)
+        >>> found.difference < 0, found.p < 0.05
+        (True, True)
 
     Args:
         error_a: Errors of the first method, `(n,)`, such as the residuals of its logistic fit.
@@ -136,6 +158,11 @@ def pitman_morgan(error_a: ArrayLike, error_b: ArrayLike, noise: float = 0.0) ->
 
 def corrected_t(values: ArrayLike, test_per_train: float = TEST_PER_TRAIN, noise: float = 0.0) -> Comparison:
     """Test a mean over splits whose training parts overlap: the corrected resampled t [Nadeau and Bengio, 2003].
+
+    Example:
+        >>> found = corrected_t([0.02, 0.03, 0.01, 0.02])  # differences of two methods on four splits
+        >>> round(found.difference, 3), found.low < 0 < found.high, round(found.p, 2)
+        (0.02, False, 0.04)
 
     Args:
         values: One per split, `(K,)`: differences between two methods, or a measure of one whose interval is wanted.
@@ -185,6 +212,10 @@ def visible_difference(found: Comparison, splits: int, level: float = 0.05, powe
 
 def holm(p: ArrayLike) -> Array:
     """Correct probabilities for having looked at many of them [Holm 1979].
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        array([0.03, 0.06, 0.06])
 
     Args:
         p: Probabilities, `(m,)`; NaN are no comparisons and stay NaN.

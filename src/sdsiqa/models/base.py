@@ -49,6 +49,11 @@ class QualityNetwork(nn.Module, ABC):
         super().__init_subclass__(**kwargs)
         check_attributes(cls, _OF_NETWORK)
 
+    def __repr__(self) -> str:
+        """Name the parts with their sizes; PyTorch's own text is a line for each of hundreds of layers, as that of a part is."""
+        parts = [f"\n  {name}: {_named(part)}, {_size(part)}" for name, part in self.named_children()]
+        return f"{type(self).__name__}({', '.join(self.inputs)}): {_size(self)} parameters{''.join(parts)}"
+
     def start_at(self, quality: float) -> None:
         """Start from a constant score; a network that can does, others start where they are.
 
@@ -78,6 +83,18 @@ class QualityNetwork(nn.Module, ABC):
             load = getattr(part, "load_pretrained", None)
             if callable(load):
                 load()
+
+
+def _named(part: nn.Module) -> str:
+    """Name the class of a part, with the backbone that it is or has."""
+    backbone = getattr(getattr(part, "backbone", part), "name", "")
+    return type(part).__name__ + (f"({backbone})" if isinstance(backbone, str) and backbone else "")
+
+
+def _size(part: nn.Module) -> str:
+    """Count parameters: in millions, or as they are where those are few."""
+    count = sum(parameter.numel() for parameter in part.parameters())
+    return f"{count / 1e6:.2f} M" if count >= 10_000 else str(count)
 
 
 class Method(QualityNetwork):

@@ -33,6 +33,17 @@ class SDSIQA(QualityNetwork):
     states: two branches over several levels; spatial attention in the saliency branch, whose weights strengthen the image
     branch; gated attention between channels in the fusion. The rest is our choice: see `docs/sds-iqa.md`.
 
+    Example:
+        >>> from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
+        >>> network = SDSIQA(ImageBranch("resnet18"), SaliencyBranch("resnet18"), FusionHead())
+        >>> network
+        SDSIQA(image, saliency): 23.38 M parameters
+          image_branch: ImageBranch(resnet18), 11.18 M
+          saliency_branch: SaliencyBranch(resnet18), 11.18 M
+          fusion: FusionHead, 1.02 M
+        >>> network(torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)).shape
+        torch.Size([2])
+
     Args:
         image_branch: Features of the image; `None` leaves the saliency branch alone.
         saliency_branch: Features of what is salient, and attention; `None` leaves the image branch alone.

@@ -1,5 +1,7 @@
 """A sheet of images with captions."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Image, saliency map and attention per level of a network, side by side."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

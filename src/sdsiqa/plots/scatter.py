@@ -1,5 +1,7 @@
 """Scatter plots of score against opinion."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence

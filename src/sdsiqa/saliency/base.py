@@ -4,6 +4,8 @@ A network sees a map in 8 bits, at the size of its image, whichever way it came:
 first rounded at the size at which its source computes it, which is what files hold, and enlarged afterwards.
 """
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import hashlib
 import inspect
 import json
@@ -128,7 +130,7 @@ class SaliencyProvider(ABC):
             raise ImageError(f"{name}: {self!r} gave values that are not finite; check the model or the map file")
         return values
 
-    def within(self, parts: Parts) -> "SaliencyProvider":
+    def within(self, parts: Parts) -> SaliencyProvider:
         """Give this source as the images of a split have to see it: itself, unless it hands images the maps of others.
 
         Args:

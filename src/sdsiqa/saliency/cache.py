@@ -1,5 +1,7 @@
 """Maps computed once and kept on disk."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import re
 from pathlib import Path
 from typing import cast
@@ -43,7 +45,7 @@ class CachedMaps(SaliencyProvider):
             self._fingerprint = self.provider.fingerprint()
         return self._fingerprint
 
-    def within(self, parts: Parts) -> "CachedMaps":
+    def within(self, parts: Parts) -> CachedMaps:
         """Keep the maps that the wrapped provider gives within a split."""
         return CachedMaps(self.provider.within(parts), self.folder)
 

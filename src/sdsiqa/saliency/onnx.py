@@ -1,5 +1,7 @@
 """Any saliency model in an ONNX file, described by a small file beside it."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import hashlib
 import json
 from dataclasses import dataclass, fields
@@ -134,7 +136,7 @@ class Onnx(SaliencyProvider):
                 f"{self.path}: the model does not run as {self._sidecar_path()} says ({error}); outputs: {outputs}"
             ) from error
 
-    def _open(self) -> tuple["onnxruntime.InferenceSession", Sidecar]:
+    def _open(self) -> tuple[onnxruntime.InferenceSession, Sidecar]:
         """Open the model and read the file beside it."""
         sidecar = _read_sidecar(self._sidecar_path())
         try:

@@ -33,6 +33,20 @@ from sdsiqa.training.solvers.ridge import RidgeStart
 class QualityTask(lightning.LightningModule):
     """Trains a quality network on crops and scores whole images or fixed grids of crops.
 
+    Example:
+        >>> from sdsiqa.losses import SmoothL1
+        >>> from sdsiqa.models import CNNIQA
+        >>> task = QualityTask(CNNIQA(), loss=SmoothL1(beta=0.1))
+        >>> task.network
+        CNNIQA(image): 0.72 M parameters
+          filters: Conv2d, 2500
+          hidden: Linear, 0.08 M
+          dropout: Dropout, 0
+          second: Linear, 0.64 M
+          output: Linear, 801
+
+        Then `Trainer(max_epochs=10).fit(task, data)`, with a `QualityDataModule`; `trainer.callback_metrics` has `val/srcc`.
+
     Args:
         network: What maps images to scores.
         loss: What is minimised over the scores of crops; each crop has the label of its image.

@@ -1,5 +1,7 @@
 """Images of the benchmarks in a report, where they are at hand."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import os
 from collections.abc import Sequence
 from pathlib import Path

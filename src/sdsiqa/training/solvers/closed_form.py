@@ -1,5 +1,7 @@
 """Heads that are fitted in closed form to features of whole images, before the first step or instead of training."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import hashlib
 import io
 from abc import ABC, abstractmethod

@@ -1,5 +1,7 @@
 """Regressions on hand-made features, which take the place of training."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import itertools
 import warnings
 from abc import abstractmethod

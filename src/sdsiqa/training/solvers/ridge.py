@@ -1,5 +1,7 @@
 """A head from ridge regression on frozen features: solved after one pass over the images."""
 
+from __future__ import annotations  # signatures show names, not what they stand for
+
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
