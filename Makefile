@@ -20,7 +20,7 @@ RUNS ?=
 TO ?=
 
 .PHONY: help install demo test test-portable test-browser test-distributed test-faults test-fuzz test-cluster
-.PHONY: check format bench bench-gpu methods keep image clean
+.PHONY: docs test-docs drawing check format bench bench-gpu methods keep image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,21 @@ test-cluster: install  ## Start a real SLURM (installed if missing, as root), su
 test-distributed: install  ## Any number of processes gives the scores of one (minutes)
 	$(BIN)/python -m pytest tests/system/distributed $(ARGS)
 
+# strict: a warning is an error, and so is a dead link or anything that a page would load from the net
+docs: install  ## Build the documentation into site/; installs what is missing
+	@$(BIN)/python -c 'import sphinx, myst_parser, pydata_sphinx_theme, sphinx_design, nbclient, ipykernel' 2> /dev/null || \
+	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,docs]'
+	@rm -rf site
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs site
+	$(BIN)/python -m tools.site site
+	@echo 'open site/index.html'
+
+test-docs: docs  ## Build the documentation, and run the notebook of examples/ (a minute)
+	$(BIN)/python -m pytest tests/system/docs $(ARGS)
+
+drawing: install  ## Draw SDS-IQA, into docs/images/sds-iqa.svg
+	$(BIN)/python -m tools.drawing $(ARGS)
+
 check: install  ## Lint (the Dockerfile too), formatting, types, import floors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -125,5 +140,5 @@ image: ## Build the container image
 	docker build --tag sdsiqa .
 
 clean:  ## Remove what tools leave behind; runs and data stay
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage dist
+	rm -rf site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage dist
 	find src tests -name __pycache__ -type d -exec rm -rf {} +

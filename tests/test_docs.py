@@ -12,16 +12,20 @@ import pytest
 from markdown_it import MarkdownIt
 
 from sdsiqa.cli import STAGES, TOOLS
+from sdsiqa.report.read import read_results
+from sdsiqa.report.readme import a_row_per_method
+from sdsiqa.report.statistics import Evidence
+from sdsiqa.report.table import markdown
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(file.read_text() for file in DOCUMENTS)
 EXAMPLES = set(re.findall(r"^class (\w+)", TEXT, re.MULTILINE))  # written by a reader, and by tests/test_examples.py
 PATHS = sorted(name for name in set(re.findall(r"class_path: (sdsiqa\.[\w.]+)", TEXT)) if name.split(".")[-1] not in EXAMPLES)
 NAMED = set(re.findall(r"(?<![\w./-])sdsiqa(?:\.[A-Za-z_]\w*)+", TEXT)) - {*PATHS}
 NAMES = sorted(name for name in NAMED if name.split(".")[-1] not in EXAMPLES)
 SOURCE = ROOT / "src" / "sdsiqa"
-MARKDOWN = [file for file in ROOT.rglob("*.md") if not {".venv", "node_modules"} & {*file.relative_to(ROOT).parts}]
+MARKDOWN = [file for file in ROOT.rglob("*.md") if not {".venv", "node_modules", "site"} & {*file.relative_to(ROOT).parts}]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 CALLS = sorted(set(re.findall(r"`(sdsiqa\.[\w.]+\([^`]*\))`", TEXT)))
 TRY = """
@@ -109,6 +113,40 @@ def test_no_link_is_dead(file: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     assert dead == []
+
+
+def test_every_page_is_reached_and_every_included_file_is_there() -> None:
+    """As `make docs` demands, which the tests do without."""
+    pages, reached = {file for file in DOCUMENTS if file.is_relative_to(ROOT / "docs")}, {ROOT / "docs" / "index.md"}
+    for page in pages:
+        text = page.read_text()
+        included = re.findall(r"^```\{(?:literal)?include\} (\S+)$", text, re.MULTILINE)
+        assert [name for name in included if not (page.parent / name).is_file()] == []
+        for tree in re.findall(r"^```\{toctree\}\n(.*?)```", text, re.MULTILINE | re.DOTALL):
+            reached |= {page.parent / f"{name}.md" for name in tree.split() if not name.startswith(":")}
+        linked = re.findall(r"^:link: (\S+)$", text, re.MULTILINE)
+        assert [name for name in linked if not (page.parent / f"{name}.md").is_file()] == []
+    assert reached == pages
+
+
+def test_pictures_are_small_and_shown() -> None:
+    pictures = list((ROOT / "docs" / "images").iterdir())
+    assert {"explained.webp", "sds-iqa.svg"} <= {file.name for file in pictures}
+    assert [file.name for file in pictures if file.stat().st_size > 150_000 or f"images/{file.name})" not in TEXT] == []
+
+
+def test_the_readme_is_short_and_its_results_are_kept_ones() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) < 100
+    start, end = lines.index("<!-- summary livec -->"), lines.index("<!-- end -->")
+    rows = [line for line in lines[start:end] if line.startswith("|")]
+    assert 3 <= len(rows) <= 10
+    assert rows == [line for line in _summary(ROOT / "results" / "livec") if line.startswith("|")]
+
+
+def _summary(folder: Path) -> list[str]:
+    results = read_results([folder])
+    return [line for table in a_row_per_method(results, Evidence()) for line in markdown(table).splitlines()]
 
 
 @pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(ROOT)))

@@ -3,12 +3,12 @@
 A page that is such a document holds one line: an `include` of it.
 """
 
-import os
 import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
+PROJECT = Path(__file__).parents[2]
 INCLUDE = re.compile(r"^```\{include\} (\S+)\n```$", re.MULTILINE)
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
@@ -33,8 +33,8 @@ def set_links(text: str, here: Path, page: Path, pages: dict[Path, Path]) -> str
         target = pages.get(target, target)
         if target.is_dir():  # a site has no page for a folder of the project
             return name
-        place = os.path.relpath(target, page)
-        return f"{picture}[{name}]({place}{'#' if anchor else ''}{anchor})"
+        up = "../" * len(page.relative_to(PROJECT).parts)
+        return f"{picture}[{name}]({up}{target.relative_to(PROJECT)}{'#' if anchor else ''}{anchor})"
 
     pieces = FENCE.split(text)  # every second one is code
     return "".join(piece if number % 2 else LINK.sub(one, piece) for number, piece in enumerate(pieces))
@@ -58,12 +58,15 @@ def _read(app: Sphinx, docname: str, source: list[str]) -> None:
     pages = documents(Path(app.srcdir))
     text = set_links(source[0], page.parent, page.parent, pages)
 
-    def content(found: re.Match[str]) -> str:
+    def include(found: re.Match[str]) -> str:
         file = (page.parent / found[1]).resolve()
         app.env.note_dependency(str(file))
-        return set_links(file.read_text(encoding="utf-8"), file.parent, page.parent, pages)
+        content = file.read_text(encoding="utf-8")
+        if text.startswith("# "):  # the page has a title of its own
+            content = re.sub(r"\A# .*\n", "", content)
+        return set_links(content, file.parent, page.parent, pages)
 
-    source[0] = INCLUDE.sub(content, text)
+    source[0] = INCLUDE.sub(include, text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

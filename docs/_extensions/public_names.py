@@ -24,7 +24,9 @@ def names_of(module: Any, kind: type | None = None) -> list[str]:
         found = public_classes(module.__name__)
     else:
         found = {name: item for name, item in vars(module).items() if isinstance(item, type)}
-    return sorted((name for name, item in found.items() if issubclass(item, kind)), key=lambda name: (found[name] is not kind, name))
+    return sorted(
+        (name for name, item in found.items() if issubclass(item, kind)), key=lambda name: (found[name] is not kind, name)
+    )
 
 
 class PublicNames(SphinxDirective):

@@ -103,8 +103,8 @@ def test_semicolons_and_paths_of_their_own(pictures: Path, tmp_path: Path) -> No
 def test_the_documents_file_trains(pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.chdir(pictures.parent)
-    section = (ROOT / "docs" / "benchmarks.md").read_text().partition("## Pictures and scores of your own")[2]
-    Path("pictures.yaml").write_text(section.partition("```yaml\n")[2].partition("```")[0])
+    document = (ROOT / "docs" / "tutorials" / "own-data.md").read_text()
+    Path("pictures.yaml").write_text(document.partition("```yaml\n")[2].partition("```")[0])
     Path("tiny.yaml").write_text(TINY)
     assert main(["check-data", "pictures.yaml"]) == 0
     words = ["-c", str(CONFIGS / "base.yaml"), "--data", "pictures.yaml", "-c", "tiny.yaml", *QUICK]

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 from sdsiqa import metrics, plots
 from sdsiqa.benchmarks.demo import Demo
@@ -254,3 +256,10 @@ def test_no_state_is_left_behind() -> None:
     assert not axes.spines["top"].get_visible()
     code = "import sys, sdsiqa.plots; print([m for m in ('matplotlib.pyplot', 'torch', 'lightning') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_notebook_shows_a_figure() -> None:
+    figure = plots.panels([row()])
+    drawn = io.BytesIO(figure._repr_png_())  # type: ignore[attr-defined]
+    with Image.open(drawn) as image:
+        assert image.size == pytest.approx(100 * figure.get_size_inches(), abs=1)

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 import sdsiqa
 from sdsiqa import SDSIQA, QualityDataModule, QualityTask, metrics
 from sdsiqa.benchmarks import LIVEC
-from sdsiqa.images import write_image
+from sdsiqa.images import read_image, write_image
 from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
 from sdsiqa.saliency import SDSP
 
@@ -45,26 +45,66 @@ def test_a_trainer_of_ones_own_logs_chooses_and_tests(tmp_path: Path, monkeypatc
     assert np.isfinite(said["test/srcc"])
 
 
-def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+SMALL = (  # neither weights nor an hour are at hand
+    ('"resnet50", weights="timm"', '"test_resnet", weights=None'),
+    ("crop=224", "crop=64, patches_per_image=1, grid=(1, 1), num_workers=0"),
+    ("max_epochs=10", 'max_epochs=1, accelerator="cpu"'),
+)
+
+
+def run_example(
+    name: str, words: list[str], changes: tuple[tuple[str, str], ...], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run a script of `examples/` in a folder, a few of its words changed."""
+    text = (ROOT / "examples" / name).read_text()
+    for there, here in changes:
+        assert there in text
+        text = text.replace(there, here)
+    (place / "example.py").write_text(text)
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "argv", ["example.py", *words])
+    runpy.run_path("example.py")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Twenty pictures with their scores."""
     names = [f"{number}.png" for number in range(20)]
     for number, name in enumerate(names):
         write_image(tmp_path / "pictures" / name, distorted(scene(number), number % 5))
     pd.DataFrame({"image": names, "score": [5 - number % 5 for number in range(20)]}).to_csv(tmp_path / "pictures" / "scores.csv")
-    text = (ROOT / "examples" / "own_trainer.py").read_text()
-    for there, here in (
-        ('"resnet50", weights="timm"', '"test_resnet", weights=None'),  # neither weights nor an hour are at hand
-        ("crop=224", "crop=64, patches_per_image=1, grid=(1, 1), num_workers=0"),
-        ("max_epochs=10", 'max_epochs=1, accelerator="cpu"'),
-    ):
-        assert there in text
-        text = text.replace(there, here)
-    (tmp_path / "example.py").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["example.py", "pictures"])
-    runpy.run_path("example.py")
+    return tmp_path
+
+
+def test_the_example_trains_and_tests(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_example("own_trainer.py", ["pictures"], SMALL, pictures, monkeypatch)
     said = capsys.readouterr().out
     assert "'val/srcc'" in said
     assert "test/plcc" in said
+
+
+def test_the_example_compares(pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_example("compare_methods.py", ["pictures"], SMALL, pictures, monkeypatch)
+    first, second = capsys.readouterr().out.splitlines()[-2:]
+    assert first.startswith("SRCC of CNNIQA ")
+    assert "95 % [" in second
+
+
+def test_the_example_explains(
+    pictures: Path, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["pictures/0.png", "pictures/4.png"]
+    run_example("explain_picture.py", [str(run / "checkpoints" / "best.ckpt"), *names], (), pictures, monkeypatch)
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == names
+    assert read_image(pictures / "explained.png").shape[0] > 300
+
+
+def test_every_example_is_run() -> None:
+    """The notebook by `make test-docs`."""
+    tested = Path(__file__).read_text() + (ROOT / "tests" / "system" / "docs" / "test_notebook.py").read_text()
+    assert [file.name for file in (ROOT / "examples").iterdir() if file.is_file() and f'"{file.name}"' not in tested] == []
 
 
 def test_public_names_are_there() -> None:

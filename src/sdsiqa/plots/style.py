@@ -59,9 +59,19 @@ styled = mpl.rc_context(rc=STYLE)
 """Decorator of functions that make figures."""
 
 
+class _Shown(Figure):
+    """A figure that a notebook shows, although pyplot knows nothing of it."""
+
+    @styled
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=100)
+        return buffer.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure of a size in inches, drawn by Agg."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = _Shown(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -17,18 +17,20 @@ from sdsiqa.report.tables import runs as runs_tables
 Made = Callable[[Sequence[Result], Evidence], list[layout.Table]]
 
 
-def _every_run(results: Sequence[Result], evidence: Evidence) -> list[layout.Table]:
+def every_run(results: Sequence[Result], evidence: Evidence) -> list[layout.Table]:
+    """List every run; arguments as of `insert`."""
     return runs_tables.tables(ReportContext(results, evidence))
 
 
-def _a_row_per_method(results: Sequence[Result], evidence: Evidence) -> list[layout.Table]:
+def a_row_per_method(results: Sequence[Result], evidence: Evidence) -> list[layout.Table]:
+    """Make what `sdsiqa report` prints; arguments as of `insert`."""
     tables, notes = overview(results, evidence)
     made = [layout.Table("summary", heading, COLUMNS, rows, last_texts=1) for heading, rows in tables.items()]
     *others, last = made
     return [*others, layout.Table("summary", last.title, COLUMNS, last.cells, notes, last_texts=1)]
 
 
-KINDS: Final[dict[str, Made]] = {"results": _every_run, "summary": _a_row_per_method}
+KINDS: Final[dict[str, Made]] = {"results": every_run, "summary": a_row_per_method}
 """What goes between the marks of each kind: every run, or what `sdsiqa report` prints."""
 
 
