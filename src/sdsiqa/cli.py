@@ -14,6 +14,7 @@ STAGES = {
 }
 TOOLS = {
     "score": ("sdsiqa.inference.score", "Score image files with a checkpoint."),
+    "export": ("sdsiqa.inference.export", "Write a checkpoint as an ONNX file that scores alike."),
     "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
     "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
     "grid": ("sdsiqa.experiments.grid", "Run an experiment: many runs, resumable, with a report at the end."),
@@ -30,6 +31,7 @@ STOPPED = {
     **dict.fromkeys(STAGES, "stopped"),
     "fit": "stopped before the first step; the same command resumes",
     "score": "stopped before the first score",
+    "export": "stopped; no file was written",
     "saliency": "stopped; the same command resumes",
     "check-data": "stopped",
     "report": "stopped; files are whole or not there",

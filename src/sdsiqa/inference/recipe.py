@@ -124,17 +124,11 @@ class Recipe:
         Raises:
             CheckpointError: Names the class.
         """
-        for path in (*_class_paths(self.network), *_class_paths(self.saliency)):
-            package = path.split(".")[0]
-            if package not in ("sdsiqa", "torch", *trusted):
-                raise CheckpointError(
-                    f"{name}: wants {path!r} to be built, and only classes of sdsiqa are; if you trust the package {package!r}, "
-                    f"load with trusted=[{package!r}]"
-                )
-            try:
-                import_class(path, object)
-            except ClassNotFoundError as error:
-                raise CheckpointError(f"{name}: its recipe names a class that is not there ({error}); {REMEDY}") from error
+        _check_classes((self.network, self.saliency), name, trusted)
+
+    def portable(self) -> "Recipe":
+        """Give the recipe without the places that weights of backbones were read from: a file that travels has its own."""
+        return dataclasses.replace(self, network=_without_places(self.network))
 
     def build_network(self, trusted: Sequence[str] = (), name: str = "the checkpoint") -> QualityNetwork:
         """Build the network, without weights.
@@ -147,15 +141,35 @@ class Recipe:
             CheckpointError: The recipe names a class outside of those packages, or one that is not there, or arguments that
                 the class does not take.
         """
-        self.check_classes(name, trusted)
+        _check_classes((self.network,), name, trusted)
         network: QualityNetwork = _build(QualityNetwork, self.network, name)
         return network
 
     def build_saliency(self, trusted: Sequence[str] = (), name: str = "the checkpoint") -> SaliencyProvider:
         """Build the saliency provider; as `build_network`."""
-        self.check_classes(name, trusted)
+        _check_classes((self.saliency,), name, trusted)
         provider: SaliencyProvider = _build(SaliencyProvider, self.saliency, name)
         return provider
+
+
+def _check_classes(parts: Sequence[Mapping[str, Any]], name: str, trusted: Sequence[str]) -> None:
+    for path in (path for part in parts for path in _class_paths(part)):
+        package = path.split(".")[0]
+        if package not in ("sdsiqa", "torch", *trusted):
+            raise CheckpointError(
+                f"{name}: wants {path!r} to be built, and only classes of sdsiqa are; if you trust the package {package!r}, "
+                f"load with trusted=[{package!r}]"
+            )
+        try:
+            import_class(path, object)
+        except ClassNotFoundError as error:
+            raise CheckpointError(f"{name}: its recipe names a class that is not there ({error}); {REMEDY}") from error
+
+
+def _without_places(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: None if key == "weights" and isinstance(item, str) else _without_places(item) for key, item in value.items()}
+    return [_without_places(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _build(base: type, config: Mapping[str, Any], name: str) -> Any:

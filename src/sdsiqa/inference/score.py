@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.errors import CheckpointError, ImageError, MapNotFoundError, SdsiqaError, SettingError
+from sdsiqa.errors import ImageError, MapNotFoundError, SdsiqaError, SettingError
+from sdsiqa.inference.checkpoint_paths import checkpoint_in, newest_checkpoint
 from sdsiqa.inference.rows import Rows
 from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import Arguments, any_path, file_to_write, folder_to_write
@@ -143,40 +144,6 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def newest_checkpoint(runs: Path) -> Path:
-    """Find the checkpoint that was chosen last among the runs of a folder; one that was only saved last, if none was chosen.
-
-    Args:
-        runs: Folder of runs.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    for name in ("best.ckpt", "last.ckpt"):
-        found = [file for file in runs.glob(f"*/checkpoints/{name}") if file.is_file()]
-        if found:
-            return max(found, key=lambda file: file.stat().st_mtime)
-    raise CheckpointError(f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`")
-
-
-def checkpoint_in(path: Path) -> Path:
-    """Give the checkpoint that is meant by the folder of a run; a file is taken as it is.
-
-    Args:
-        path: File, or folder of a run.
-
-    Raises:
-        CheckpointError: The folder holds none.
-    """
-    if not path.is_dir():
-        return path
-    for name in ("best.ckpt", "last.ckpt"):
-        for place in (path / "checkpoints" / name, path / name):
-            if place.is_file():
-                return place
-    raise CheckpointError(f"{path}: holds neither checkpoints/best.ckpt nor checkpoints/last.ckpt; name a run's folder or a file")
-
-
 def _parser() -> Arguments:
     parser = Arguments(prog="sdsiqa score", description="Score image files with a checkpoint.")
     parser.add_argument(
@@ -186,7 +153,8 @@ def _parser() -> Arguments:
         "--checkpoint",
         type=any_path,
         metavar="FILE",
-        help="file that `sdsiqa fit` wrote, or folder of a run; default: the newest best.ckpt in --runs, else last.ckpt",
+        help="file that `sdsiqa fit` or `sdsiqa export` wrote, or folder of a run; default: the newest best.ckpt in "
+        "--runs, else last.ckpt",
     )
     parser.add_runs()
     parser.add_argument(

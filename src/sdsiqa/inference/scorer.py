@@ -18,6 +18,7 @@ from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError, SettingError
 from sdsiqa.images import resize_short_side
 from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
+from sdsiqa.inference.onnx_file import SUFFIX, OnnxNetwork, read_onnx
 from sdsiqa.inference.pixels import Image, as_list, name_of, rgb_of
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.models.base import QualityNetwork
@@ -58,12 +59,19 @@ class Scorer:
             raise CheckpointError(f"{type(network).__name__} compares with references, so a single image has no score")
         self.network, self.saliency, self.recipe = network.to(device).eval(), saliency, recipe
         self.device = torch.device(device)
-        self._cut = WholeImage() if recipe.view == "whole" or network.whole else GridCrops(recipe.crop, *recipe.grid)
+        self.is_whole = recipe.view == "whole" or network.whole
+        self._cut = WholeImage() if self.is_whole else GridCrops(recipe.crop, *recipe.grid)
 
     def __repr__(self) -> str:
         """Say what scores, what it learnt from, and where it computes."""
-        view = "whole images" if isinstance(self._cut, WholeImage) else f"{self.recipe.grid[0]} × {self.recipe.grid[1]} crops"
-        return f"Scorer({type(self.network).__name__} trained on {self.recipe.benchmark}, {view}, on {self.device})"
+        view = "whole images" if self.is_whole else f"{self.recipe.grid[0]} × {self.recipe.grid[1]} crops"
+        by = "by onnxruntime " if isinstance(self.network, OnnxNetwork) else ""
+        return f"Scorer({self.name} trained on {self.recipe.benchmark}, {view}, {by}on {self.device})"
+
+    @property
+    def name(self) -> str:
+        """Name of the network's class."""
+        return str(self.recipe.network["class_path"]).rpartition(".")[2]
 
     def __call__(self, images: Image | Iterable[Image]) -> NDArray[np.float64]:
         """Score images.
@@ -210,23 +218,31 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
         Scorer(SDSIQA trained on LIVE In the Wild, 2 × 2 crops, on cpu)
 
     Args:
-        checkpoint: File that `sdsiqa fit` wrote.
-        device: Where to compute.
+        checkpoint: File that `sdsiqa fit` wrote, or ONNX file that `sdsiqa export` wrote.
+        device: Where to compute; ONNX files are computed on the CPU.
         trusted: Packages besides sdsiqa whose classes the checkpoint may name.
 
     Raises:
-        CheckpointError: The file is missing, broken, no checkpoint of sdsiqa, or wants to run code.
+        CheckpointError: The file is missing, broken, not of sdsiqa, or wants to run code.
         SettingError: The device is not there.
+        MissingExtraError: An ONNX file is named, and onnxruntime is not installed.
     """
     _check_device(device)
-    content = read_checkpoint(Path(checkpoint))
-    recipe = Recipe.from_json(content.get("sdsiqa"), str(checkpoint))
-    network = recipe.build_network(trusted, str(checkpoint))
+    path, name = Path(checkpoint), str(checkpoint)
+    if path.suffix.lower() == SUFFIX:
+        if torch.device(device).type != "cpu":
+            raise SettingError(f"device is {str(device)!r}; expected cpu, where ONNX files are computed: {name}")
+        onnx = read_onnx(path)
+        recipe = Recipe.from_json(onnx.facts["sdsiqa"], name)
+        return Scorer(onnx, recipe.build_saliency(trusted, name), recipe)
+    content = read_checkpoint(path)
+    recipe = Recipe.from_json(content.get("sdsiqa"), name)
+    network = recipe.build_network(trusted, name)
     prefix = "network."
-    state = {name[len(prefix) :]: value for name, value in content["state_dict"].items() if str(name).startswith(prefix)}
-    check_weights(network.state_dict(), state, str(checkpoint))
+    state = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if str(key).startswith(prefix)}
+    check_weights(network.state_dict(), state, name)
     network.load_state_dict(state)
-    return Scorer(network, recipe.build_saliency(trusted, str(checkpoint)), recipe, device)
+    return Scorer(network, recipe.build_saliency(trusted, name), recipe, device)
 
 
 def score(images: Image | Iterable[Image], checkpoint: str | Path) -> NDArray[np.float64]:

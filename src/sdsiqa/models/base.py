@@ -61,6 +61,10 @@ class QualityNetwork(nn.Module, ABC):
             quality: Mean quality of the training part.
         """
 
+    def score_and_attention(self, *inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Give scores `(N,)` and, in one pass, the spatial attention that `explain` gives; arguments as in `forward`."""
+        return self(*inputs), []
+
     def explain(self, image: Tensor, saliency: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Give what the network attends to; nothing unless a network says otherwise.
 

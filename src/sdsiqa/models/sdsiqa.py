@@ -97,10 +97,13 @@ class SDSIQA(QualityNetwork):
         Returns:
             `(N,)` float32, higher is better, about 0 to 1.
         """
+        return self.score_and_attention(image, saliency)[0]
+
+    def score_and_attention(self, image: Tensor, saliency: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:  # type: ignore[override]
+        """Give scores `(N,)` and the spatial attention of each level `(N, 1, h, w)` in (0, 1); arguments as in `forward`."""
         saliency = image.new_ones(1, 1, 1, 1) if saliency is None else saliency
         levels = self.branches(image, saliency)
-        score: Tensor = self.fusion(levels.image, levels.saliency, saliency)
-        return score
+        return self.fusion(levels.image, levels.saliency, saliency), levels.attention
 
     def branches(self, image: Tensor, saliency: Tensor) -> Levels:
         """Run both branches; arguments as in `forward`."""

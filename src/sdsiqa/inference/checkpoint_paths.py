@@ -1,0 +1,39 @@
+"""Which checkpoint a person means: a file, the folder of a run, the newest of several."""
+
+from pathlib import Path
+
+from sdsiqa.errors import CheckpointError
+
+
+def newest_checkpoint(runs: Path) -> Path:
+    """Find the checkpoint that was chosen last among the runs of a folder; one that was only saved last, if none was chosen.
+
+    Args:
+        runs: Folder of runs.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    for name in ("best.ckpt", "last.ckpt"):
+        found = [file for file in runs.glob(f"*/checkpoints/{name}") if file.is_file()]
+        if found:
+            return max(found, key=lambda file: file.stat().st_mtime)
+    raise CheckpointError(f"no checkpoint in {runs}/*/checkpoints; name one with --checkpoint, or train one with `make demo`")
+
+
+def checkpoint_in(path: Path) -> Path:
+    """Give the checkpoint that is meant by the folder of a run; a file is taken as it is.
+
+    Args:
+        path: File, or folder of a run.
+
+    Raises:
+        CheckpointError: The folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    for name in ("best.ckpt", "last.ckpt"):
+        for place in (path / "checkpoints" / name, path / name):
+            if place.is_file():
+                return place
+    raise CheckpointError(f"{path}: holds neither checkpoints/best.ckpt nor checkpoints/last.ckpt; name a run's folder or a file")
