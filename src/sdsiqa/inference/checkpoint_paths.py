@@ -1,8 +1,13 @@
-"""Which checkpoint a person means: a file, the folder of a run, the newest of several."""
+"""Which checkpoint a person means: a file, the folder of a run, the newest of several, the model that ships."""
 
 from pathlib import Path
 
 from sdsiqa.errors import CheckpointError
+
+SHIPPED = Path(__file__).parents[1] / "pretrained"
+"""Where the model lies that ships with sdsiqa."""
+SHIPPED_SUFFIX = ".safetensors"
+"""By which such files are known."""
 
 
 def newest_checkpoint(runs: Path) -> Path:
@@ -37,3 +42,18 @@ def checkpoint_in(path: Path) -> Path:
             if place.is_file():
                 return place
     raise CheckpointError(f"{path}: holds neither checkpoints/best.ckpt nor checkpoints/last.ckpt; name a run's folder or a file")
+
+
+def shipped_model() -> Path:
+    """Find the model that ships with sdsiqa.
+
+    Raises:
+        CheckpointError: None does.
+    """
+    found = sorted(SHIPPED.glob(f"*{SHIPPED_SUFFIX}"))
+    if not found:
+        raise CheckpointError(
+            "no checkpoint is named, and this sdsiqa ships without a model; name a file or the folder of a run with "
+            "--checkpoint, or --runs for the newest of your runs (in Python: sdsiqa.load(file)); `make demo` trains a small one"
+        )
+    return found[0]

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.errors import ImageError, MapNotFoundError, SdsiqaError, SettingError
-from sdsiqa.inference.checkpoint_paths import checkpoint_in, newest_checkpoint
+from sdsiqa.inference.checkpoint_paths import SHIPPED, checkpoint_in, newest_checkpoint, shipped_model
 from sdsiqa.inference.rows import Rows
 from sdsiqa.runs import signals
-from sdsiqa.runs.arguments import Arguments, any_path, file_to_write, folder_to_write
+from sdsiqa.runs.arguments import Arguments, any_path, file_to_write, folder, folder_to_write
 from sdsiqa.runs.image_search import SUFFIXES, find_images, is_drawn, is_looked_for
 from sdsiqa.runs.output import printable
 from sdsiqa.runs.process import keep_freed_memory
@@ -41,7 +41,7 @@ def main(args: list[str] | None = None) -> int:
         looked_for = f"no images in {' '.join(options.images)}; looked for {' '.join(sorted(SUFFIXES))}"
         raise ImageError(printable("; ".join([*broken, looked_for])))
     maps = _places_of_maps(files, options)
-    checkpoint = checkpoint_in(options.checkpoint) if options.checkpoint else newest_checkpoint(options.runs)
+    checkpoint = _chosen(options)
     keep_freed_memory()
     from sdsiqa.inference.scorer import load  # torch: only when there is something to score
 
@@ -49,6 +49,7 @@ def main(args: list[str] | None = None) -> int:
     names = {"mos": f"the scale of {scorer.recipe.benchmark}", "0-100": "0 to 100", "0-1": "0 to 1"}
     scale = f"{names[options.scale]}, higher is {_direction(scorer, options.scale)}"
     last = "; there is no best.ckpt, so these are the weights of the last step" if checkpoint.name == "last.ckpt" else ""
+    last += "; the model that ships with sdsiqa, since none is named" if checkpoint.parent == SHIPPED else ""
     print(f"{printable(str(checkpoint))}: scores on {scale}{last}", file=sys.stderr)
     without_map: list[str] = []
     fields = ["image", "score", "scale"] + (["map"] if options.map is not None else [])
@@ -144,6 +145,12 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def _chosen(options: argparse.Namespace) -> Path:
+    if options.checkpoint:
+        return checkpoint_in(options.checkpoint)
+    return newest_checkpoint(options.runs) if options.runs else shipped_model()
+
+
 def _parser() -> Arguments:
     parser = Arguments(prog="sdsiqa score", description="Score image files with a checkpoint.")
     parser.add_argument(
@@ -153,10 +160,14 @@ def _parser() -> Arguments:
         "--checkpoint",
         type=any_path,
         metavar="FILE",
-        help="file that `sdsiqa fit` or `sdsiqa export` wrote, or folder of a run; default: the newest best.ckpt in "
-        "--runs, else last.ckpt",
+        help="file that `sdsiqa fit` or `sdsiqa export` wrote, or folder of a run; default: the model that ships with sdsiqa",
     )
-    parser.add_runs()
+    parser.add_argument(
+        "--runs",
+        type=folder,
+        metavar="FOLDER",
+        help="folder of runs: the newest best.ckpt in it, else the newest last.ckpt, where no --checkpoint is named",
+    )
     parser.add_argument(
         "--scale",
         choices=SCALES,

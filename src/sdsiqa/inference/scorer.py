@@ -3,6 +3,7 @@
 from __future__ import annotations  # signatures in a notebook show names, not what they stand for
 
 import math
+import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,9 +19,11 @@ from sdsiqa.data.crops import Fields, GridCrops, WholeImage
 from sdsiqa.errors import CheckpointError, ImageError, SettingError
 from sdsiqa.images import resize_short_side
 from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
+from sdsiqa.inference.checkpoint_paths import SHIPPED_SUFFIX, shipped_model
 from sdsiqa.inference.onnx_file import SUFFIX, OnnxNetwork, read_onnx
 from sdsiqa.inference.pixels import Image, as_list, name_of, rgb_of
 from sdsiqa.inference.recipe import Recipe
+from sdsiqa.inference.shipped import read_shipped
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.saliency.base import SaliencyProvider, memory_explained
@@ -210,7 +213,7 @@ class Scorer:
         return [_to_tensor(planes).to(self.device).float().div_(255) for planes in stacked]
 
 
-def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Sequence[str] = ()) -> Scorer:
+def load(checkpoint: str | Path | None = None, device: str | torch.device = "cpu", trusted: Sequence[str] = ()) -> Scorer:
     """Open a checkpoint, which carries all that scoring needs.
 
     Example:
@@ -218,15 +221,19 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
         Scorer(SDSIQA trained on LIVE In the Wild, 2 × 2 crops, on cpu)
 
     Args:
-        checkpoint: File that `sdsiqa fit` wrote, or ONNX file that `sdsiqa export` wrote.
+        checkpoint: File that `sdsiqa fit` wrote, or ONNX file that `sdsiqa export` wrote; `None`: the model that ships with
+            sdsiqa, which is said on stderr.
         device: Where to compute; ONNX files are computed on the CPU.
         trusted: Packages besides sdsiqa whose classes the checkpoint may name.
 
     Raises:
-        CheckpointError: The file is missing, broken, not of sdsiqa, or wants to run code.
+        CheckpointError: The file is missing, broken, not of sdsiqa, or wants to run code; or none is named, and none ships.
         SettingError: The device is not there.
         MissingExtraError: An ONNX file is named, and onnxruntime is not installed.
     """
+    if checkpoint is None:
+        checkpoint = shipped_model()
+        print(f"sdsiqa: scores with the model that ships with it, {checkpoint.name}, since none is named", file=sys.stderr)
     _check_device(device)
     path, name = Path(checkpoint), str(checkpoint)
     if path.suffix.lower() == SUFFIX:
@@ -235,17 +242,21 @@ def load(checkpoint: str | Path, device: str | torch.device = "cpu", trusted: Se
         onnx = read_onnx(path)
         recipe = Recipe.from_json(onnx.facts["sdsiqa"], name)
         return Scorer(onnx, recipe.build_saliency(trusted, name), recipe)
-    content = read_checkpoint(path)
-    recipe = Recipe.from_json(content.get("sdsiqa"), name)
+    if path.suffix.lower() == SHIPPED_SUFFIX:
+        state, facts = read_shipped(path)
+        recipe = Recipe.from_json(facts["sdsiqa"], name)
+    else:
+        content = read_checkpoint(path)
+        recipe = Recipe.from_json(content.get("sdsiqa"), name)
+        prefix = "network."
+        state = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if str(key).startswith(prefix)}
     network = recipe.build_network(trusted, name)
-    prefix = "network."
-    state = {key[len(prefix) :]: value for key, value in content["state_dict"].items() if str(key).startswith(prefix)}
     check_weights(network.state_dict(), state, name)
     network.load_state_dict(state)
     return Scorer(network, recipe.build_saliency(trusted, name), recipe, device)
 
 
-def score(images: Image | Iterable[Image], checkpoint: str | Path) -> NDArray[np.float64]:
+def score(images: Image | Iterable[Image], checkpoint: str | Path | None = None) -> NDArray[np.float64]:
     """Score images with a checkpoint; `load` once instead to score again and again.
 
     Example:
@@ -254,7 +265,7 @@ def score(images: Image | Iterable[Image], checkpoint: str | Path) -> NDArray[np
 
     Args:
         images: As `Scorer` takes them.
-        checkpoint: File that `sdsiqa fit` wrote.
+        checkpoint: As `load` takes it.
 
     Returns:
         As `Scorer`.
