@@ -301,6 +301,24 @@ def test_the_first_split_of_every_benchmark_stays_what_it_is(name: str, tmp_path
     assert len(tests) == 10
 
 
+def test_pictures_that_a_class_lists_as_twins_stay_on_one_side() -> None:
+    table, twins = table_of(20), (("c11", "c17"), ("c03", "C11"))
+    apart = 0
+    for number in range(10):
+        for listed in (twins, ()):
+            split = make_split("toy", table, number, listed)
+            parts = [
+                part
+                for part, names in images(split, table).items()
+                for name in ("c03", "c11", "c17")
+                if f"{name}/v0.png" in names
+            ]
+            assert len(parts) == 3
+            assert len(set(parts)) == 1 or not listed
+            apart += len(set(parts)) > 1
+    assert apart  # without the list they are parted
+
+
 @needs_real_labels
 def test_pictures_that_the_release_has_twice_stay_on_one_side(tmp_path: Path) -> None:
     labels = real_benchmark("livec", tmp_path).labels()

@@ -208,10 +208,11 @@ def test_files_are_named_relative_to_the_file_that_names_them(tmp_path: Path, mo
         ("- 1\n", r"a\.yaml: holds no keys and values"),
         ("a: {", r"a\.yaml: .*; give a YAML file"),
         ("a: ${b", r"a\.yaml: .*; give a YAML file"),
+        ("# Gr\xf6\xdfe\na: 1\n", r"a\.yaml: .*utf-8.*; give a YAML file"),
     ],
 )
 def test_what_is_no_file_of_settings_is_refused_by_name(tmp_path: Path, text: str | None, said: str) -> None:
     if text is not None:
-        (tmp_path / "a.yaml").write_text(text)
+        (tmp_path / "a.yaml").write_text(text, encoding="latin-1")
     with pytest.raises(SettingError, match=said):
         one_config(["-c", str(tmp_path / "a.yaml")])

@@ -37,7 +37,21 @@ def test_an_epoch_without_a_validation_has_no_values_and_is_not_chosen(tmp_path:
     folder = fit(tmp_path, "--trainer.check_val_every_n_epoch", "2", benchmark="demo", epochs=3)
     rows = course(folder)
     assert rows["val/rmse"].notna().tolist() == [True, False, True, False]
+    assert RunFolder(folder).record["chosen_by"] == "val/srcc"
     assert RunFolder(folder).record["best"]["step"] in rows.index[rows["val/rmse"].notna()]
+
+
+def test_what_a_user_adds_to_the_trainer_is_obeyed_and_recorded(tmp_path: Path) -> None:
+    early = "lightning.pytorch.callbacks.EarlyStopping"  # one class, where a list may stand too
+    options = ["--trainer.callbacks", early, "--trainer.callbacks.monitor", "val/srcc", "--trainer.callbacks.patience", "1"]
+    options += ["--trainer.callbacks.min_delta", "2", "--trainer.logger", "lightning.pytorch.loggers.CSVLogger"]
+    options += ["--trainer.logger.save_dir", str(tmp_path / "logged"), "--seed_everything", "false"]
+    folder = fit(tmp_path, *options, benchmark="demo", epochs=6)
+    record = RunFolder(folder).record
+    assert (record["chosen_by"], record["seed"]) == ("val/srcc", None)
+    assert len(course(folder)) < 7  # no epoch is better by two, so it stops early
+    (logged,) = (tmp_path / "logged").rglob("metrics.csv")
+    assert "val/srcc" in logged.read_text()
 
 
 def test_more_steps_between_validations_than_an_epoch_has_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

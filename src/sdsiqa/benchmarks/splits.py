@@ -145,9 +145,16 @@ def make_split(benchmark: str, table: pd.DataFrame, split: int | Literal["offici
     def place(content: str) -> tuple[bytes, str]:
         return hashlib.sha256(f"{benchmark}/{split}/{leader.get(content, content)}".encode()).digest(), content
 
+    def whole(end: int) -> int:
+        """Move the end of a part behind the twins that it would separate."""
+        while 0 < end < len(order) and place(order[end - 1])[0] == place(order[end])[0]:
+            end += 1
+        return end
+
     order = sorted(free, key=place)
     _, val, test = counts(len(order))
-    in_test, in_val = contents.isin(order[:test]), contents.isin(order[test : test + val])
+    test_end = whole(test)
+    in_test, in_val = contents.isin(order[:test_end]), contents.isin(order[test_end : whole(test_end + val)])
     masks = {"train": ~(in_test | in_val), "val": in_val, "test": in_test}
     return Split.of(benchmark, str(split), table, {part: np.flatnonzero(mask) for part, mask in masks.items()})
 
@@ -162,9 +169,15 @@ def leaders(twins: Pairs) -> dict[str, str]:
         The first content, by each of the others; all in lower case.
     """
     found = dict[str, str]()
-    for first, second in twins:
-        found[second.lower()] = found.get(first.lower(), first.lower())
-    return found
+
+    def first_of(content: str) -> str:
+        return first_of(found[content]) if content in found else content
+
+    for pair in twins:
+        first, second = (first_of(content.lower()) for content in pair)
+        if first != second:
+            found[second] = first
+    return {content: first_of(content) for content in found}
 
 
 def check_split(split: Split, table: pd.DataFrame) -> None:

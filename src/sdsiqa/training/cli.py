@@ -167,7 +167,9 @@ class QualityCLI(LightningCLI):
             self.datamodule.make_split()  # says that there is none
         trainings = self._refuse_leak()
         config = self._get(self.config_init, "trainer")
-        check_monitors(config.callbacks or [])
+        given = config.callbacks or []
+        given = given if isinstance(given, list) else [given]
+        check_monitors(given)
         settings = self.plain["run"]
         method = settings["method"] if settings["ablation"] == "full" else f"{settings['method']} ({settings['ablation']})"
         folder, recipe, step_sync = self.folder, Recipe.of(self.plain, self.datamodule.benchmark), StepSync()
@@ -176,7 +178,7 @@ class QualityCLI(LightningCLI):
             *(SameStatistics(), StepSeeds(), step_sync, Cost(folder, self.begun), History(folder, step_sync)),
             *(RecipeKeeper(recipe, trainings), BestCheckpoint(folder), Restart(folder, step_sync, settings["checkpoint_every"])),
         ]
-        config.callbacks = [*(config.callbacks or []), *own, *displays(config)]
+        config.callbacks = [*given, *own, *displays(config)]
         if not self.model.learns:  # the network as it starts is the result; devices would wait for gradients
             config.max_epochs, config.devices, config.fast_dev_run = 0, 1, False
         # our sampler knows ranks and epochs; Lightning's would pad and shuffle by other rules

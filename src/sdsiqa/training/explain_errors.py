@@ -63,7 +63,7 @@ def settings_checked(place: str | None = None) -> Iterator[None]:
         yield
     except SdsiqaError:
         raise
-    except (ValueError, TypeError, MisconfigurationException) as error:
+    except (ValueError, TypeError, MisconfigurationException, ModuleNotFoundError) as error:
         text = " ".join(str(error).split())[:300]
         if text.startswith("Does not validate against"):  # what the class of an inner part says of its arguments
             raise SettingError(f"a part of the configuration: {one_line(str(error), lambda name: None)}") from error

@@ -76,6 +76,11 @@ REFUSED = (
         "it shards the network, and a checkpoint here is one whole file; set it to auto or ddp",
     ),
     Refusal(
+        "strategy",
+        _names("spawn", "fork", "notebook"),
+        "it copies the trainer into other processes, which its locks do not survive; set it to auto or ddp",
+    ),
+    Refusal(
         "reload_dataloaders_every_n_epochs",
         bool,
         "loaders know their place in an epoch, which a new one does not; leave it out: crops differ in each epoch anyway",
