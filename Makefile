@@ -20,7 +20,7 @@ RUNS ?=
 TO ?=
 
 .PHONY: help install demo test test-portable test-browser test-distributed test-faults test-fuzz test-cluster
-.PHONY: docs test-docs drawing check format bench bench-gpu methods keep image clean
+.PHONY: docs test-docs drawing check format bench bench-growth bench-gpu methods keep image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,8 +109,11 @@ format: install  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure speed and memory side by side, into results/bench.json
+bench: install  ## Measure speed and memory side by side, into results/bench.json and docs/performance.md
 	$(BIN)/python -m bench $(ARGS)
+
+bench-growth: install  ## Measure what a picture costs as there are more of them, into results/growth.json
+	$(BIN)/python -m bench.growth $(ARGS)
 
 bench-gpu: install  ## Measure the step on a GPU and the loader over all cores, into results/bench-gpu.json
 	$(BIN)/python -m bench.gpu $(ARGS)

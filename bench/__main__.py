@@ -12,13 +12,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.by_hand import loop_by_hand
 from bench.compute import Load, scorings, training_step
+from bench.document import write_document
 from bench.loading import loadings
 from bench.measure import Row, machine
 from bench.memory import loader_growth, training_peak
 from bench.pictures import gather
+from bench.programs import whole_programs
 from sdsiqa.files import write_json
 from sdsiqa.runs.process import keep_freed_memory
+
+RESULTS = Path("results/bench.json")
+PARTS = (
+    *("training step", "loop by hand", "loading", "scoring"),
+    *("peak memory of training", "memory of the loader", "whole programs"),
+)
 
 
 def measure(settings: argparse.Namespace) -> list[Row]:
@@ -34,13 +43,16 @@ def measure(settings: argparse.Namespace) -> list[Row]:
         photographs = gather(folder / "images", settings.files, settings.photographs, settings.size)
         parts: list[tuple[str, Callable[[], Sequence[Row]]]] = [
             ("training step", lambda: [training_step(load, turns)]),
+            ("loop by hand", lambda: [loop_by_hand(load, turns)]),
             ("loading", lambda: loadings(photographs, folder, turns, settings.side)),
             ("scoring", lambda: scorings(load, turns, settings.size)),
             ("peak memory of training", lambda: [training_peak(load, max(1, turns // 4))]),
             ("memory of the loader", lambda: loader_growth(folder, settings.few, settings.many, 1)),
+            ("whole programs", lambda: whole_programs(load, folder / "programs", photographs, settings.scored, turns)),
         ]
+        wanted = settings.only or [title for title, _ in parts]
         rows: list[Row] = []
-        for title, part in parts:
+        for title, part in (each for each in parts if each[0] in wanted):
             start = time.perf_counter()
             rows += part()
             print(f"measured {title} in {time.perf_counter() - start:.0f} s", flush=True)
@@ -75,7 +87,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--size", type=int, default=500, help="side of drawn images in pixels")
     made.add_argument("--few", type=int, default=1_000, help="images of the small set for the loader's memory")
     made.add_argument("--many", type=int, default=10_000, help="images of the large set")
-    made.add_argument("--output", type=Path, default=Path("results/bench.json"), help="where the figures go")
+    made.add_argument("--scored", type=int, default=500, help="files of the folder that is scored by a whole program")
+    made.add_argument("--only", nargs="+", choices=PARTS, help="measure these, and write nothing unless --output says where")
+    made.add_argument("--output", type=Path, help=f"where the figures go (default: {RESULTS})")
     return made
 
 
@@ -91,7 +105,9 @@ def main(words: list[str] | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like, which is what is measured here
         rows = measure(settings)
-    shown: dict[str, Any] = {name: value for name, value in vars(settings).items() if name not in ("output", "photographs")}
+    shown: dict[str, Any] = {
+        name: value for name, value in vars(settings).items() if name not in ("output", "only", "photographs")
+    }
     shown["photographs"] = "drawn, 1/f spectrum, JPEG" if settings.photographs is None else settings.photographs.name
     content = {
         **facts,
@@ -99,11 +115,15 @@ def main(words: list[str] | None = None) -> None:
         "settings": shown,
         "measurements": [row.to_json() for row in rows],
     }
-    write_json(settings.output, content)
+    output = settings.output or (None if settings.only else RESULTS)
+    if output is not None:
+        write_json(output, content)
     Console(width=150).print(table(rows))
     missed = [row.name for row in rows if row.held is False]
     print(f"goals missed: {'; '.join(missed)}" if missed else "all goals held")
-    print(f"wrote {settings.output}")
+    print("wrote nothing" if output is None else f"wrote {output}")
+    if output == RESULTS:
+        write_document()
 
 
 def _livec() -> Path | None:

@@ -35,7 +35,7 @@ def training_peak(load: Load, turns: int) -> Row:
         f"Highest memory {what}, of {STEPS} steps in fresh processes. Ours: a real training with AdamW. Bare: both timm bodies, "
         "forward and backward, no optimiser."
     )
-    return compare("peak memory of training", "MB", [a for a, _ in pairs], [b for _, b in pairs], 1.2, True, how)
+    return compare("peak memory of training", "MB", [a for a, _ in pairs], [b for _, b in pairs], 1.1, True, how)
 
 
 def loader_growth(folder: Path, few: int, lots: int, turns: int) -> list[Row]:

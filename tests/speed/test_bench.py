@@ -6,13 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import gpu
+from bench import gpu, growth
 from bench.__main__ import main, table
-from bench.compute import Load
+from bench.by_hand import BetweenByHand, loop_by_hand
+from bench.compute import Load, fit
+from bench.document import BOUNDS, bound_of, document
 from bench.loading import images_per_second
 from bench.measure import Row, compare, in_turns
 from bench.memory import loader_here, training_peak
 from bench.pictures import gather, many
+from bench.programs import program, whole_programs
+
+ROOT = Path(__file__).parents[2]
 
 TINY = Load("test_resnet", images=2, crops=1, side=64)
 
@@ -75,15 +80,17 @@ def test_everything_is_written_with_machine_and_versions(
 ) -> None:
     # fresh processes have a test of their own, and each would import for seconds
     monkeypatch.setattr("bench.memory.child", lambda *words: 100.0)
+    monkeypatch.setattr("bench.programs.child", lambda *words: 100.0)
+    monkeypatch.setattr("bench.programs.program", lambda *words: (1.0, 100.0))
     file = tmp_path / "bench.json"
-    words = "--backbone test_resnet --images 2 --crops 1 --side 64 --turns 1 --files 12 --size 96 --few 12 --many 24"
+    words = "--backbone test_resnet --images 2 --crops 1 --side 64 --turns 1 --files 12 --size 96 --few 12 --many 24 --scored 3"
     main([*words.split(), "--output", str(file)])
     content = json.loads(file.read_text())
     assert {"date", "git", "versions", "python", "cpu", "cores", "torch_threads", "settings", "seconds"} <= set(content)
     assert content["versions"]["torch"]
     assert "host" not in content
     names = [row["name"] for row in content["measurements"]]
-    assert len(names) == len(set(names)) == 15
+    assert len(names) == len(set(names)) == 22
     for row in content["measurements"]:
         assert set(row) == {"name", "unit", "ours", "bare", "ratio", "low", "high", "goal", "at_most", "how", "held"}
         assert row["low"] <= row["ratio"] <= row["high"]
@@ -93,6 +100,68 @@ def test_everything_is_written_with_machine_and_versions(
     shown = capsys.readouterr().out
     assert "goals missed" in shown or "all goals held" in shown
     assert table([]).row_count == 0
+
+
+@pytest.mark.filterwarnings("default")  # Lightning warns of its own
+def test_the_loop_by_hand_takes_the_same_steps() -> None:
+    row = loop_by_hand(TINY, turns=3)
+    assert row.ours > 0
+    assert row.goal == 1.03
+    watch = BetweenByHand(TINY.batch())
+    fit(TINY, 3, [watch])
+    watch.hand.check()
+    with torch.no_grad():
+        next(watch.hand.network.parameters()).add_(0.1)
+    with pytest.raises(RuntimeError, match="same weights"):
+        watch.hand.check()
+
+
+@pytest.mark.slow
+def test_whole_programs_run_as_people_call_them(tmp_path: Path) -> None:
+    photographs = gather(tmp_path / "images", 12, None, side=96)
+    rows = whole_programs(TINY, tmp_path / "programs", photographs, files=3, turns=1)
+    assert [row.name for row in rows] == [
+        "peak memory of a short run, whole program",
+        *(f"start, {name}" for name in ("--help", "fit --help", "a typo", "a finished run again")),
+        "scoring a folder, whole program",
+    ]
+    assert all(row.ours > 0 and row.bare > 0 for row in rows)
+    with pytest.raises(RuntimeError, match="ended with 2"):
+        program(["-m", "sdsiqa", "fiit"])
+
+
+@pytest.mark.slow
+def test_growth_counts_time_and_memory_per_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "growth.json"
+    growth.main(["--counts", "12", "14", "--output", str(file)])
+    content = json.loads(file.read_text())
+    assert list(content["programs"]) == [
+        *("check-data", "saliency", "cache", "fit without an epoch, which tests a fifth", "score", "report"),
+    ]
+    assert all(set(cells) == {"12", "14"} and cells["12"]["MB"] > 10 for cells in content["programs"].values())
+    bench = json.loads((ROOT / "results" / "bench.json").read_text())
+    assert "| check-data | " in document(bench, content)
+
+
+def test_a_part_is_measured_alone_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.memory.child", lambda *words: 100.0)
+    main(["--turns", "4", "--files", "12", "--size", "96", "--only", "peak memory of training"])
+    assert "wrote nothing" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_is_what_the_results_say_and_every_row_says_what_bounds_it() -> None:
+    results = json.loads((ROOT / "results" / "bench.json").read_text())
+    kept = ROOT / "results" / "growth.json"
+    grown = json.loads(kept.read_text()) if kept.is_file() else None
+    assert (ROOT / "docs" / "performance.md").read_text() == document(results, grown)
+    assert all(bound_of(row["name"]) for row in results["measurements"])
+    for start in BOUNDS:
+        assert bound_of(start) == BOUNDS[start]
+    assert bound_of("something else") == ""
 
 
 @pytest.mark.filterwarnings("default")  # Lightning warns of its own, and that there is nothing to validate on

@@ -1,0 +1,113 @@
+"""A step of Lightning's loop beside the same step in a loop written by hand."""
+
+import copy
+import time
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from bench.compute import Load, fit
+from bench.measure import Row, compare, synchronize, timed
+from sdsiqa.data.datamodule import to_float
+from sdsiqa.data.dataset import Sample
+from sdsiqa.training.optimisation import scheduler
+from sdsiqa.training.task import QualityTask
+
+
+class HandWritten:
+    """The same network, optimiser, clipping and schedule, in ten lines of plain PyTorch.
+
+    Args:
+        task: What a trainer trains; its network and optimiser are copied as they are.
+        optimizer: Of that trainer.
+        steps: Steps of the schedule.
+    """
+
+    def __init__(self, task: QualityTask, optimizer: torch.optim.Optimizer, steps: int) -> None:
+        for module in task.network.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # both loops have to come to the same weights
+        self.task, self.network = task, copy.deepcopy(task.network)
+        twin = dict(zip(task.network.parameters(), self.network.parameters(), strict=True))
+        groups = [{**group, "params": [twin[p] for p in group["params"]]} for group in optimizer.param_groups]
+        for group in groups:
+            group["lr"] = group.pop("initial_lr")
+        self.optimizer = type(optimizer)(groups)  # type: ignore[call-arg]
+        self.rates = scheduler(self.optimizer, task.schedule, task.warmup, steps)
+
+    def step(self, batch: Sample) -> None:
+        """Take a step.
+
+        Args:
+            batch: As a loader yields it.
+        """
+        batch = to_float(Sample(**batch))
+        image, saliency, quality = batch["image"], batch["saliency"], batch["quality"]
+        self.optimizer.zero_grad()
+        score = self.network(image.flatten(0, 1), saliency.flatten(0, 1)).float().reshape(image.shape[:2])
+        loss: Any = self.task.loss(score, quality[:, None].expand_as(score))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.rates.step()
+
+    def check(self) -> None:
+        """Make sure that both loops did the same.
+
+        Raises:
+            RuntimeError: Their weights differ.
+        """
+        pairs = zip(self.task.network.parameters(), self.network.parameters(), strict=True)
+        if not all(torch.allclose(ours, theirs, rtol=1e-3, atol=1e-5) for ours, theirs in pairs):
+            raise RuntimeError("both loops must come to the same weights")
+
+
+class BetweenByHand(Callback):
+    """Takes each step once more by hand, and times both.
+
+    Args:
+        batch: As a loader yields it.
+    """
+
+    def __init__(self, batch: Sample) -> None:
+        self.batch = batch
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
+        self._since = 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Copy what is trained, and start the clock."""
+        assert isinstance(pl_module, QualityTask)
+        self.batch = Sample(**{name: value.to(pl_module.device) for name, value in self.batch.items()})  # type: ignore[attr-defined,typeddict-item]
+        self.hand = HandWritten(pl_module, trainer.optimizers[0], int(trainer.estimated_stepping_batches))
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop the clock after our step, take it by hand, start the clock again."""
+        synchronize()
+        self.ours.append(time.perf_counter() - self._since)
+        self.theirs.append(timed(lambda: self.hand.step(self.batch))())
+        self._since = time.perf_counter()
+
+
+def loop_by_hand(load: Load, turns: int) -> Row:
+    """Compare a step of Lightning's loop with one by hand.
+
+    Args:
+        load: What to compute on.
+        turns: Repetitions.
+    """
+    warm = 2
+    watch = BetweenByHand(load.batch())
+    fit(load, turns + warm, [watch])
+    watch.hand.check()
+    how = (
+        f"{load.backbone}, {load.images * load.crops} crops of {load.side}². Ours: one turn of Lightning's loop. Bare: "
+        "a loop by hand with the same network (no dropout), conversion, loss, AdamW, clipping and schedule, which comes to "
+        "the same weights."
+    )
+    return compare("training step, to a loop by hand", "s", watch.ours[warm:], watch.theirs[warm:], 1.03, True, how)

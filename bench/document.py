@@ -1,0 +1,156 @@
+"""Writes `docs/performance.md` from what was measured: `python -m bench.document`. Figures come from `results/` alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+DOC, RESULTS, GROWTH = Path("docs/performance.md"), Path("results/bench.json"), Path("results/growth.json")
+
+BOUNDS = {
+    "training step": "The two backbones. What is added: fusion head, loss, clipping, AdamW and Lightning's loop. "
+    "The row of the loop by hand says how much of that is the loop.",
+    "training step, to a loop by hand": "Calls of hooks and callbacks, as many at every step: a larger network pays a smaller "
+    "share of its time for them.",
+    "loading, decoded cache": "Copying the pixels of a crop.",
+    "loading, no cache, no maps": "Decoding. What is added: the crop, seeded anew for each image so that no two workers cut "
+    "alike, and the copy into the batch.",
+    "loading, no cache, maps from files": "Decoding, then enlarging the map to the size of its image. Reading it and hashing "
+    "the pixels that it belongs to take less than a fifth of that each.",
+    "loading, decoded cache, 2 workers": "Handing batches from one process to the other.",
+    "scoring": "The network. The map of the next image is made while it works, in what its threads leave idle.",
+    "peak memory of training": "Activations that the backward pass waits for. What is added: gradients, AdamW's two moments, "
+    "and the fusion head.",
+    "loader's memory": "The libraries that each process imports.",
+    "peak memory of a short run, whole program": "Training, as above, or whole pictures, where one is larger than all crops of "
+    "a step.",
+    "start": "Imports. What needs no torch is asked first: help and typing errors from the sources of the classes, a finished "
+    "run from the hash of its command.",
+    "scoring a folder, whole program": "The network, and once the imports of torch, Lightning and timm: the fewer files, the "
+    "larger their share.",
+}
+"""What bounds each row, by the beginning of its name, crops and providers left out."""
+
+INTRODUCTION = """<!-- made by `make bench` (python -m bench.document): change bench/document.py, not this file -->
+# Performance
+
+What sdsiqa costs beside the libraries that it stands on. Each row compares two ways to do the same in turns, on one machine and
+in one run, so that its ratio carries over to other machines better than its seconds. `make bench` measures all of them again, on
+drawn pictures unless `SDSIQA_DATA` has LIVEC, and writes this page; `python -m bench --only "loop by hand"` measures one part and
+writes nothing.
+"""
+
+TRIED = (
+    (
+        "saliency maps of 8 bits at their own size",
+        "Scores moved by more than 0.001 where a small map is enlarged. Maps of 16 bits "
+        "move them by less than a tenth of that, and are kept.",
+    ),
+    (
+        "PNG without compression for these maps",
+        "Checksums and the copy through zlib take longer than the rest of reading. A PGM "
+        "file needs neither, and holds a checksum as its comment.",
+    ),
+    ("SHA-256 of the pixels as the name of a map", "It takes longer than enlarging the map; XXH3 took its place."),
+    ("maps at their own size in the decoded cache", "Each crop would enlarge a whole map, where it copies its own part now."),
+    (
+        "making the next map ahead where the source is a network (`Dino`, `Onnx`)",
+        "On a CPU two pools of threads would share the cores, and each wait for the other; so it is done beside a GPU alone.",
+    ),
+    (
+        "several pictures in a batch of evaluation",
+        "Libraries choose kernels by the size of a batch, so a score would depend on its neighbours.",
+    ),
+    (
+        "threads that spin while they wait",
+        "Beside any other process they are several times slower (`python -m bench.busy`, [cluster.md](cluster.md)).",
+    ),
+)
+"""What did not help, and why."""
+
+
+def bound_of(name: str) -> str:
+    """Say what bounds a row.
+
+    Args:
+        name: Of the row, such as `loading, 25 crops, no cache, no maps`.
+    """
+    plain = ", ".join(part for part in name.split(", ") if not part.split(" ")[-1].startswith("crop"))
+    fitting = [start for start in BOUNDS if plain == start or plain.startswith((f"{start},", f"{start}, "))]
+    return BOUNDS[max(fitting, key=len)] if fitting else ""
+
+
+def document(content: Mapping[str, Any], growth: Mapping[str, Any] | None) -> str:
+    """Write the page.
+
+    Args:
+        content: What `make bench` wrote.
+        growth: What `python -m bench.growth` wrote; `None` where it was not run.
+    """
+    rows = content["measurements"]
+    lines = [INTRODUCTION, _machine(content), "", "| | sdsiqa | bare | unit | ratio (quartiles) | goal | held |"]
+    lines += ["| --- | ---: | ---: | --- | ---: | ---: | --- |", *map(_row, rows), "", "## What bounds each row", ""]
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        names.setdefault(bound_of(row["name"]), []).append(row["name"])
+    lines += [f"- **{'**; **'.join(group)}**: {bound}" for bound, group in names.items() if bound]
+    missing = [name for name in BOUNDS if not any(bound_of(row["name"]) == BOUNDS[name] for row in rows)]
+    if missing:
+        lines += ["", "Measured by `make bench` and not in these results yet:", ""]
+        lines += [f"- **{name}**: {BOUNDS[name]}" for name in missing]
+    lines += ["", "## What was compared", "", *(f"- **{row['name']}**: {row['how']}" for row in rows)]
+    lines += ["", "## What did not help", "", "| tried | what came out |", "| --- | --- |"]
+    lines += [f"| {tried} | {why} |" for tried, why in TRIED]
+    lines += ["", "## As work grows", "", *_growth(growth)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def write_document(output: Path = DOC) -> None:
+    """Write the page from the kept results.
+
+    Args:
+        output: Where.
+    """
+    growth = json.loads(GROWTH.read_text()) if GROWTH.is_file() else None
+    output.write_text(document(json.loads(RESULTS.read_text()), growth), encoding="utf-8")
+    print(f"wrote {output}")
+
+
+def _machine(content: Mapping[str, Any]) -> str:
+    versions, commit = content["versions"], content["git"].get("commit", "")[:7]
+    where = content["gpu"] or f"{content['cores_of_this_process']} cores of {content['cpu']}"
+    return (
+        f"Measured on {where}, {content['date'][:10]}, commit {commit}, torch {versions['torch']}, "
+        f"{content['torch_threads']} threads, pictures: {content['settings']['photographs']}."
+    )
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    goal = "" if row["goal"] is None else f"{'≤' if row['at_most'] else '≥'} {row['goal']:g}"
+    held = {None: "", True: "yes", False: "**no**"}[row["held"]]
+    spread = f"{row['ratio']:.3g} ({row['low']:.3g}–{row['high']:.3g})"
+    return f"| {row['name']} | {row['ours']:.3g} | {row['bare']:.3g} | {row['unit']} | {spread} | {goal} | {held} |"
+
+
+def _growth(growth: Mapping[str, Any] | None) -> Sequence[str]:
+    how = (
+        "`python -m bench.growth` gives each program 100, 1000 and 10 000 drawn pictures: milliseconds per picture, without the "
+    )
+    how += "start, "
+    if growth is None:
+        return [f"{how}and the highest memory. It has not been run for these results."]
+    counts = [str(count) for count in growth["counts"]]
+    lines = [f"{how}and the highest memory in MB. {_machine({**growth, 'gpu': None})}", ""]
+    lines += [
+        f"| | {' | '.join(f'{count} pictures' for count in counts)} | most to least |",
+        f"| --- |{' ---: |' * (len(counts) + 1)}",
+    ]
+    for name, cells in growth["programs"].items():
+        each = [cells[count]["ms"] for count in counts]
+        shown = [f"{cells[count]['ms']:.3g} ms, {cells[count]['MB']:.0f} MB" for count in counts]
+        lines.append(f"| {name} | {' | '.join(shown)} | {max(each) / max(min(each), 1e-9):.2f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    write_document()
