@@ -20,6 +20,15 @@ from bench.pictures import Photographs, gather
 ROOT = Path(__file__).parents[1]
 IMPORTS = "import torch, timm, lightning"
 
+# a process counts the memory of the one that started it as its own, so that one has to be small
+_LAUNCHER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
 
 def program(words: Sequence[str], status: int = 0) -> tuple[float, float]:
     """Run Python in a process of its own.
@@ -35,16 +44,12 @@ def program(words: Sequence[str], status: int = 0) -> tuple[float, float]:
         RuntimeError: It ended otherwise.
     """
     around = {**os.environ, "WANDB_MODE": "disabled", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *words], cwd=ROOT, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    said = process.stderr.read() if process.stderr else ""  # until it closes it: what fills a pipe would wait
-    _, left, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(left)
-    if process.returncode != status:
-        raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}:\n{said[-2000:]}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6
+    command = [sys.executable, "-c", _LAUNCHER, sys.executable, *words]
+    done = subprocess.run(command, cwd=ROOT, env=around, capture_output=True, text=True, check=False)
+    if done.returncode != status:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    seconds, kilobytes = done.stdout.split()
+    return float(seconds), int(kilobytes) * 1024 / 1e6
 
 
 def settings_of_run(folder: Path, photographs: Photographs, load: Load) -> list[str]:
