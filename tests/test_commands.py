@@ -118,6 +118,7 @@ def test_a_tool_reads_its_words(verb: str, monkeypatch: pytest.MonkeyPatch) -> N
             check_names(settings_of(["-c", words[0], *words[words.index("--") + 1 :]]))
 
 
+@pytest.mark.slow
 def test_make_has_every_target_and_gives_training_its_words(project: Path) -> None:
     for file, words in MAKE:
         command = ["make", "--dry-run", "--no-print-directory", *words]
@@ -127,6 +128,7 @@ def test_make_has_every_target_and_gives_training_its_words(project: Path) -> No
             read_training(file, shlex.split(line))
 
 
+@pytest.mark.slow
 def test_training_reads_its_words(project: Path) -> None:
     for file, words in OURS:
         if words[0] in STAGES:
