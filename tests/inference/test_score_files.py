@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -243,14 +244,14 @@ def test_a_signal_leaves_what_is_scored_and_says_so_in_a_line(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    look = Scorer.look
+    score_planes = Scorer.score_planes
 
-    def press(self: Scorer, image: object) -> object:
-        if Path(str(image)).name == "one.png":
+    def press(self: Scorer, image: Any, saliency: Any, name: str) -> float:
+        if Path(name).name == "one.png":
             os.kill(os.getpid(), number)
-        return look(self, image)  # type: ignore[arg-type]
+        return score_planes(self, image, saliency, name)
 
-    monkeypatch.setattr(Scorer, "look", press)
+    monkeypatch.setattr(Scorer, "score_planes", press)
     before = signal.signal(number, signal.SIG_DFL)  # whoever started the tests may ignore it
     try:
         assert main(["score", str(photos), "--checkpoint", str(checkpoint), "--format", "json"]) == status
