@@ -20,7 +20,7 @@ RUNS ?=
 TO ?=
 
 .PHONY: help install demo test test-portable test-browser test-distributed test-faults test-fuzz test-cluster
-.PHONY: docs test-docs drawing check format bench bench-growth bench-gpu methods keep image clean
+.PHONY: docs test-docs drawing check format bench bench-growth bench-gpu methods keep pretrained image clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -138,6 +138,12 @@ $(TRAIN): train-%: install
 	@echo 'training on $*: $(call CONFIG,$*)$(if $(DATA), with the files in $(DATA))$(if $(GPUS), on $(GPUS) devices), into runs/'
 	$(BIN)/sdsiqa fit $(call CONFIG,$*) \
 	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(if $(GPUS),--trainer.devices $(GPUS)) $(ARGS)
+
+pretrained: install  ## Train the model that ships, and put it into the package: DATA=/path/to/ChallengeDB_release (an hour or two without a GPU)
+	@export SDSIQA_RUN_LIST="$$(mktemp)" && trap 'rm -f "$$SDSIQA_RUN_LIST"' EXIT && \
+	$(BIN)/sdsiqa fit $(call CONFIG,livec) -c configs/overlay/few_images.yaml -c configs/overlay/shipped.yaml --run.method shipped \
+	  $(if $(DATA),--data.benchmark.init_args.root "$(DATA)") $(ARGS) && \
+	$(BIN)/python -m tools.pretrained "$$(head -n 1 "$$SDSIQA_RUN_LIST")"
 
 image: ## Build the container image
 	docker build --tag sdsiqa .

@@ -5,7 +5,9 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import cv2
 import pytest
+import skimage.data
 import torch
 from checkpoints import branches, recipe, write_checkpoint
 from fakes import scene
@@ -130,6 +132,14 @@ def test_places_of_weights_stay_at_home(tmp_path: Path) -> None:
     scorer = sdsiqa.load(checkpoint)
     assert "/home/me" in scorer.recipe.to_json()
     assert b"/home/me" not in to_safetensors(scorer.network.state_dict(), scorer.recipe, {})
+
+
+def test_the_model_that_ships_scores_three_photographs_as_it_did() -> None:
+    pictures = [getattr(skimage.data, name)() for name in ("astronaut", "coffee", "chelsea")]
+    scorer = sdsiqa.load()
+    assert scorer(pictures) == pytest.approx([0.6686, 0.7709, 0.7028], abs=2e-3)
+    blurred = [cv2.GaussianBlur(picture, (0, 0), 4) for picture in pictures]
+    assert (scorer(blurred) < scorer(pictures) - 0.4).all()
 
 
 def test_the_wheel_takes_the_model_along() -> None:
