@@ -1,8 +1,11 @@
 """The model that ships: half precision, no pickle, used where nothing else is named."""
 
 import json
+import os
 import shutil
-import tomllib
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -22,6 +25,7 @@ from sdsiqa.inference import checkpoint_paths, score, shipped
 from sdsiqa.inference.shipped import to_safetensors
 from tools import pretrained
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("default")
 
 
@@ -142,7 +146,18 @@ def test_the_model_that_ships_scores_three_photographs_as_it_did() -> None:
     assert (scorer(blurred) < scorer(pictures) - 0.4).all()
 
 
-def test_the_wheel_takes_the_model_along() -> None:
-    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert "src/sdsiqa/pretrained/*.safetensors" in wheel["artifacts"]
+@pytest.mark.slow
+def test_the_wheel_scores_as_the_checkout_does(photo: Path, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path / "dist")]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        content.extractall(tmp_path / "installed")
+    # -P and the path: the package is the wheel's, as if it were installed, and not the checkout's
+    command = [sys.executable, "-P", "-m", "sdsiqa", "score", str(photo), "--scale", "0-1", "--format", "json"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path / 'installed' / 'sdsiqa' / 'pretrained' / 'sdsiqa-livec.safetensors'}: scores on" in done.stderr
+    assert json.loads(done.stdout)[0]["score"] == pytest.approx(sdsiqa.load()(photo)[0], abs=1e-6)
