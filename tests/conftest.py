@@ -54,6 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SDSIQA_TEST_SUBSET", "1")
         patch.setenv("WANDB_MODE", "disabled")
+        patch.delenv("PL_GLOBAL_SEED", raising=False)  # which an earlier test's run may have set in this process
         return fit(tmp_path_factory.mktemp("run"), epochs=1)
 
 
