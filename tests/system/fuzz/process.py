@@ -37,9 +37,11 @@ def run(command: Command, folder: Path) -> tuple[int, str]:
     log = folder / "said.txt"
     log.write_bytes(b"")
     start = time.monotonic()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the child has handlers of its own
     child = os.fork()
     if child == 0:
         _be_the_child(command, log, folder)
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
     sent = False
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -63,9 +65,9 @@ def _be_the_child(command: Command, log: Path, folder: Path) -> NoReturn:
         os.setsid()
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         with log.open("ab", buffering=0) as file:
@@ -90,6 +92,7 @@ def _be_the_child(command: Command, log: Path, folder: Path) -> NoReturn:
             os.chdir(lost)
             lost.rmdir()
         os.environ.update(command.environment)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         status = main(command.words)
         sys.stdout.flush()
     except SystemExit as stop:
