@@ -71,7 +71,7 @@ test-browser: install  ## Open the report's page in Chromium; installs what is m
 	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-test-fuzz: install  ## Run 300 commands with a seeded fault each; FIRST=1000 for other seeds (minutes)
+test-fuzz: install  ## Run 300 commands with a seeded fault each; FIRST=1000 for other seeds (three minutes)
 	FIRST=$(or $(FIRST),0) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests/system/fuzz $(ARGS)
 
 test-faults: install  ## Kill, poison and starve real runs; RECORD=1 renews the table in docs/runs.md (minutes)
