@@ -14,7 +14,8 @@ from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.cli import main
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
 from sdsiqa.images import write_image
-from sdsiqa.runs.first_stage import benchmark_name
+from sdsiqa.report.read import read_result
+from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +78,7 @@ def test_a_benchmark_is_called_by_its_name_and_not_by_its_class(tmp_path: Path, 
     (tmp_path / "gardens.py").write_text("class Roses:\n    name = 'red-roses'\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert benchmark_name({"benchmark": {"class_path": "gardens.Roses"}}) == "red-roses"
+    assert benchmark_name({"benchmark": {"class_path": "elsewhere.Tulips"}}) == "tulips"  # of a run whose class is not here
 
 
 def test_each_folder_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -112,6 +114,7 @@ def test_the_documents_file_trains(pictures: Path, monkeypatch: pytest.MonkeyPat
     (folder,) = Path("runs").iterdir()
     assert folder.name.startswith("pictures-0-0-")
     assert RunFolder(folder).finished
+    assert read_result(folder, folder / "scores" / "pictures-test.csv").trained_on == "pictures"  # else it counts as a cross test
     capsys.readouterr()
     assert main(["report", "runs", "--out", "report"]) == 0
     assert "pictures-test" in capsys.readouterr().out

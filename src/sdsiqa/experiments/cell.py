@@ -14,7 +14,7 @@ import yaml
 
 from sdsiqa.experiments.definition import Variant, benchmark_of_test
 from sdsiqa.files import leaves, write_bytes
-from sdsiqa.runs.class_paths import class_name
+from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import CELL, RunLock
@@ -71,8 +71,8 @@ class Cell:
     @property
     def benchmark(self) -> str:
         """Name of the benchmark, as score tables have it; the experiment's own name of it where nothing is known."""
-        benchmark = dict(self.config.get("data") or {}).get("benchmark") or {}
-        return class_name(str(benchmark.get("class_path", self.variant.benchmark))).lower()
+        data = self.config.get("data") or {}
+        return benchmark_name(data) if data.get("benchmark") else self.variant.benchmark.lower()
 
     @property
     def log(self) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.cell import FACTS, QUIET, Cell
 from sdsiqa.experiments.definition import Experiment, Variant, benchmark_of_test
-from sdsiqa.runs.class_paths import class_name
+from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import hash_of
 from sdsiqa.runs.folder import RunFolder
@@ -53,7 +53,7 @@ def plan(experiment: Experiment, root: Path, variants: Sequence[Variant] | None 
 def _refuse_leak(experiment: Experiment, cell: Cell) -> None:
     """Refuse a test on all images of a benchmark that a cell, or its first stage, learns from."""
     for name, file in cell.tests.items():
-        tested = class_name(str(benchmark_of_test(name, file)["class_path"])).lower()
+        tested = benchmark_name({"benchmark": benchmark_of_test(name, file)})
         for part in (cell, cell.first):
             if part is not None and part.benchmark == tested:
                 raise ExperimentError(

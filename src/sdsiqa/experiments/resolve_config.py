@@ -21,10 +21,10 @@ from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import check_references
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.files import write_bytes
-from sdsiqa.runs.class_paths import include_current_folder
+from sdsiqa.runs.class_paths import benchmark_name, include_current_folder
 from sdsiqa.runs.environment import code_version
 from sdsiqa.runs.fingerprint import fingerprint
-from sdsiqa.runs.first_stage import FirstStage, benchmark_name
+from sdsiqa.runs.first_stage import FirstStage
 from sdsiqa.training.cli import QualityCLI
 from sdsiqa.training.first_stage import check_first_stage, first_stage
 from sdsiqa.training.task import QualityTask

@@ -76,8 +76,9 @@ def read_result(folder: Path, file: Path) -> Result:
     split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
     name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
     source = data.get("benchmark") or {}
-    trained_on = class_name(str(source.get("class_path", ""))).lower()
-    parts = _split(folder) if benchmark == trained_on else {}
+    kept = read_record(folder / "split.json")
+    trained_on = str(kept.get("benchmark") or class_name(str(source.get("class_path", ""))).lower())
+    parts = _parts(folder, kept) if benchmark == trained_on else {}
     trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
     test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
     root = (source.get("init_args") or {}).get("root")
@@ -186,14 +187,13 @@ def _network(config: dict[str, Any]) -> str:
     return class_name(str(network.get("class_path", ""))).lower()
 
 
-def _split(folder: Path) -> dict[str, list[str]]:
-    """Images of each part, as `split.json` names them.
+def _parts(folder: Path, content: dict[str, Any]) -> dict[str, list[str]]:
+    """Images of each part, as the content of `split.json` names them.
 
     Raises:
         RunMismatchError: It is not there, or not that of the run, so nobody knows what the run has seen.
     """
     file = folder / "split.json"
-    content = read_record(file)
     if not content:
         raise RunMismatchError(
             f"{file} does not exist, so nobody knows which images {folder} has seen; put it back, or leave the run out"

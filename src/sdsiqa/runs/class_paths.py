@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -76,6 +77,27 @@ def import_class(path: str, base: type[Kind]) -> type[Kind]:
         methods = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise ClassNotFoundError(f"{path!r} does not define {methods}, which its base class leaves open")
     return found
+
+
+def benchmark_name(data: Mapping[str, Any]) -> str:
+    """Name the benchmark of a data section, as score tables do.
+
+    Args:
+        data: Plain values.
+
+    Returns:
+        The name that the section gives, or that of the class; where there is no such class any more, its own in lower case.
+    """
+    benchmark = data["benchmark"]
+    given = (benchmark.get("init_args") or {}).get("name")  # a class for pictures of one's own takes a name for each
+    if given:
+        return str(given)
+    path = str(benchmark["class_path"])
+    try:
+        kind = import_class(path, object)
+    except ClassNotFoundError:
+        kind = object
+    return str(getattr(kind, "name", class_name(path).lower()))
 
 
 def part_of_file(file: Path, part: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sdsiqa.errors import CheckpointError, RunMismatchError, SplitLeakError
 from sdsiqa.files import user_path
-from sdsiqa.runs.class_paths import import_class
+from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.lock import RUN
 from sdsiqa.runs.records import read_config
@@ -139,20 +139,6 @@ class FirstStage:
             )
         if self.stage_one and "hash" in self.stage_one:
             FirstStage.from_record(self.stage_one).refuse_leak(data, data_version, split_hash)
-
-
-def benchmark_name(data: Mapping[str, Any]) -> str:
-    """Name the benchmark of a data section, as score tables do.
-
-    Args:
-        data: Plain values.
-
-    Raises:
-        ClassNotFoundError: There is no such class.
-    """
-    benchmark = data["benchmark"]
-    given = (benchmark.get("init_args") or {}).get("name")  # a class for pictures of one's own takes a name for each
-    return str(given or import_class(benchmark["class_path"], object).name)  # type: ignore[attr-defined]
 
 
 def _benchmark_of(folder: Path) -> str:

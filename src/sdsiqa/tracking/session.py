@@ -15,7 +15,7 @@ import wandb
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_info
 
-from sdsiqa.runs.class_paths import class_name
+from sdsiqa.runs.class_paths import benchmark_name, class_name
 from sdsiqa.runs.folder import RunSettings
 from sdsiqa.tracking import names
 from sdsiqa.tracking.log_rows import LogRows
@@ -191,7 +191,7 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """Repeat at the top level what dashboards filter by; they reach only three dots deep."""
     data, network = config["data"], config["model"]["network"]
     return {
-        "benchmark": class_name(data["benchmark"]["class_path"]).lower(),
+        "benchmark": benchmark_name(data),
         "split": data["split"],
         "seed": config["seed_everything"],
         "saliency": class_name(data["saliency"]["class_path"]),

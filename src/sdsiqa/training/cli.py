@@ -27,9 +27,10 @@ from sdsiqa.errors import (
 from sdsiqa.files import now, user_path
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
+from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths, without
-from sdsiqa.runs.first_stage import FirstStage, benchmark_name
+from sdsiqa.runs.first_stage import FirstStage
 from sdsiqa.runs.folder import RunFolder, RunSettings, check_name
 from sdsiqa.runs.lock import RunLock, patience
 from sdsiqa.runs.process import keep_freed_memory
