@@ -1,15 +1,13 @@
 """A step of Lightning's loop beside the same step in a loop written by hand."""
 
 import copy
-import time
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
 
-from bench.compute import Load, fit
-from bench.measure import Row, compare, synchronize, timed
+from bench.compute import Between, Load, fit
+from bench.measure import Row, compare
 from sdsiqa.data.datamodule import to_float
 from sdsiqa.data.dataset import Sample
 from sdsiqa.training.optimisation import scheduler
@@ -64,34 +62,25 @@ class HandWritten:
             raise RuntimeError("both loops must come to the same weights")
 
 
-class BetweenByHand(Callback):
-    """Takes each step once more by hand, and times both.
+class BetweenByHand(Between):
+    """Takes each step once more by hand.
 
     Args:
-        batch: As a loader yields it.
+        batch: As a loader yields it, before it goes to the device; every step is taken on it.
     """
 
     def __init__(self, batch: Sample) -> None:
+        super().__init__()
         self.batch = batch
-        self.ours: list[float] = []
-        self.theirs: list[float] = []
-        self._since = 0.0
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Copy what is trained, and start the clock."""
-        assert isinstance(pl_module, QualityTask)
-        self.batch = Sample(**{name: value.to(pl_module.device) for name, value in self.batch.items()})  # type: ignore[attr-defined,typeddict-item]
-        self.hand = HandWritten(pl_module, trainer.optimizers[0], int(trainer.estimated_stepping_batches))
-        self._since = time.perf_counter()
+    def prepare(self, trainer: lightning.Trainer, task: QualityTask) -> None:
+        """Copy what is trained."""
+        self.batch = Sample(**{name: value.to(task.device) for name, value in self.batch.items()})  # type: ignore[attr-defined,typeddict-item]
+        self.hand = HandWritten(task, trainer.optimizers[0], int(trainer.estimated_stepping_batches))
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop the clock after our step, take it by hand, start the clock again."""
-        synchronize()
-        self.ours.append(time.perf_counter() - self._since)
-        self.theirs.append(timed(lambda: self.hand.step(self.batch))())
-        self._since = time.perf_counter()
+    def other(self, batch: Sample) -> None:
+        """Take the step."""
+        self.hand.step(self.batch)
 
 
 def loop_by_hand(load: Load, turns: int) -> Row:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,36 +118,59 @@ class Ready(lightning.LightningDataModule):
         return to_float(batch)
 
 
-class Between(Callback):
-    """Goes the bare backbones' way after each step of a real training, and times both.
+class Between(Callback, ABC):
+    """Goes another way after each step of a real training, and times both."""
+
+    def __init__(self) -> None:
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
+        self._since = 0.0
+
+    @abstractmethod
+    def prepare(self, trainer: lightning.Trainer, task: QualityTask) -> None:
+        """Get ready for the other way, before the clock starts."""
+
+    @abstractmethod
+    def other(self, batch: Sample) -> None:
+        """Go the other way with the batch of the step."""
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Start the clock."""
+        assert isinstance(pl_module, QualityTask)
+        self.prepare(trainer, pl_module)
+        self._since = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop the clock after our step, go the other way, start it again."""
+        synchronize()
+        self.ours.append(time.perf_counter() - self._since)
+        self.theirs.append(timed(lambda: self.other(batch))())
+        self._since = time.perf_counter()
+
+
+class BetweenBare(Between):
+    """Takes the bare backbones' step.
 
     Args:
         bare: The backbones.
     """
 
     def __init__(self, bare: Backbones) -> None:
+        super().__init__()
         self.bare = bare
-        self.ours: list[float] = []
-        self.theirs: list[float] = []
-        self._since = 0.0
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Start the clock."""
-        self.bare.to(pl_module.device).train()
-        self._since = time.perf_counter()
+    def prepare(self, trainer: lightning.Trainer, task: QualityTask) -> None:
+        """Bring the backbones to the device."""
+        self.bare.to(task.device).train()
 
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop the clock after our step, go the bare way, start it again."""
-        synchronize()
-        self.ours.append(time.perf_counter() - self._since)
-        image = batch["image"].flatten(0, 1)
+    def other(self, batch: Sample) -> None:
+        """Take the step without the demand for determinism, which only our training makes."""
         was = torch.is_deterministic_algorithms_warn_only_enabled()
         torch.use_deterministic_algorithms(False)
-        self.theirs.append(timed(lambda: self.bare.step(image))())
+        self.bare.step(batch["image"].flatten(0, 1))
         torch.use_deterministic_algorithms(True, warn_only=was)
-        self._since = time.perf_counter()
 
 
 def fit(load: Load, steps: int, callbacks: list[Callback]) -> None:
@@ -184,7 +208,7 @@ def training_step(load: Load, turns: int) -> Row:
         turns: Repetitions.
     """
     warm = 2
-    watch = Between(Backbones(load.backbone))
+    watch = BetweenBare(Backbones(load.backbone))
     fit(load, turns + warm, [watch])
     crops = load.images * load.crops
     how = (

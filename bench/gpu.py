@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor
 
 from bench.__main__ import table
-from bench.compute import Backbones, Between, Load, Ready, two_branches
+from bench.compute import Backbones, BetweenBare, Load, Ready, two_branches
 from bench.loading import images_per_second
 from bench.measure import Row, compare, machine
 from bench.pictures import gather
@@ -68,7 +68,7 @@ def fast_step(load: Load, turns: int, compiled: bool = True) -> list[Row]:
         The time of a step, and the crops of a second that follow from it.
     """
     torch.manual_seed(0)
-    watch = Between(FastBackbones(load.backbone, compiled))
+    watch = BetweenBare(FastBackbones(load.backbone, compiled))
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=1,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sdsiqa.errors import CheckpointError
-from sdsiqa.files import user_path
+from sdsiqa.inference.checkpoint_paths import named_file
 
 REMEDY = "use the sdsiqa that made it (its run.json says which), or train again"
 """End of a message about a checkpoint that is whole and does not fit."""
@@ -23,10 +23,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: The file is missing, broken, no checkpoint of sdsiqa, or wants to run code.
     """
-    path = user_path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "there is no such checkpoint"
-        raise CheckpointError(f"{path}: {what}; name a .ckpt file, or train one with `sdsiqa fit`")
+    path = named_file(path, "checkpoint", "name a .ckpt file, or train one with `sdsiqa fit`")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - the one door
     except OSError as error:

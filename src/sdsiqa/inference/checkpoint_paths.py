@@ -3,11 +3,30 @@
 from pathlib import Path
 
 from sdsiqa.errors import CheckpointError
+from sdsiqa.files import user_path
 
 SHIPPED = Path(__file__).parents[1] / "pretrained"
 """Where the model lies that ships with sdsiqa."""
 SHIPPED_SUFFIX = ".safetensors"
 """By which such files are known."""
+
+
+def named_file(path: Path, kind: str, remedy: str) -> Path:
+    """Give the place of a file that a person named.
+
+    Args:
+        path: The file.
+        kind: What it is, in a word.
+        remedy: End of an error message.
+
+    Raises:
+        CheckpointError: There is no file.
+    """
+    path = user_path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "is no file" if path.exists() else f"there is no such {kind}"
+        raise CheckpointError(f"{path}: {what}; {remedy}")
+    return path
 
 
 def newest_checkpoint(runs: Path) -> Path:

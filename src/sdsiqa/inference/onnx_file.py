@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sdsiqa.errors import CheckpointError, ImageError, MissingExtraError
-from sdsiqa.files import read_file, user_path
+from sdsiqa.files import read_file
+from sdsiqa.inference.checkpoint_paths import named_file
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.runs.process import is_out_of_memory
 
@@ -107,10 +108,7 @@ def read_onnx(path: Path) -> OnnxNetwork:
         CheckpointError: It is missing, cannot be read, or is none.
         MissingExtraError: onnxruntime is not installed.
     """
-    path = user_path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "there is no such file"
-        raise CheckpointError(f"{path}: {what}; name a file that `sdsiqa export` wrote")
+    path = named_file(path, "file", "name a file that `sdsiqa export` wrote")
     try:
         content = read_file(path)
     except OSError as error:

@@ -10,8 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sdsiqa.errors import CheckpointError
-from sdsiqa.files import user_path
-from sdsiqa.inference.checkpoint_paths import SHIPPED_SUFFIX
+from sdsiqa.inference.checkpoint_paths import SHIPPED_SUFFIX, named_file
 from sdsiqa.inference.recipe import Recipe
 
 FORMAT = "1"
@@ -59,10 +58,7 @@ def read_shipped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     Raises:
         CheckpointError: The file is missing, broken, or not one of sdsiqa.
     """
-    path = user_path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "is no file" if path.exists() else "there is no such file"
-        raise CheckpointError(f"{path}: {what}; name a checkpoint of a run, or install sdsiqa again")
+    path = named_file(path, "file", "name a checkpoint of a run, or install sdsiqa again")
     try:
         with safe_open(path, framework="pt") as file:
             facts: dict[str, str] = file.metadata() or {}

@@ -23,6 +23,9 @@ from sdsiqa.runs.entries import Entries, Entry
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.scores import Scores, score_table
 
+Stage = Literal["val", "test", "predict"]
+"""What a trainer does with a part whose scores are gathered."""
+
 
 def data_of(trainer: lightning.Trainer) -> QualityDataModule:
     """The trainer's data, of which there is one kind."""
@@ -97,7 +100,7 @@ class ScoredPart:
     trainer: lightning.Trainer
     module: lightning.LightningModule
     folder: RunFolder
-    stage: Literal["val", "test", "predict"]
+    stage: Stage
     scores: Scores
     entry: Entry | None = None
 
@@ -207,22 +210,14 @@ class LoggedAgreement(Callback):
     def _update(self, outputs: Any) -> None:
         self.agreement.update(outputs["index"], outputs["score"], outputs["quality"])
 
-    def _end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Literal["val", "test", "predict"]
-    ) -> None:
+    def _end(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Stage) -> None:
         if trainer.sanity_checking:
             return
         with self.agreement.sync_context():  # on every rank, before any rank writes
             scores = self.agreement.scores()
         self._use(trainer, module, stage, scores)
 
-    def _use(
-        self,
-        trainer: lightning.Trainer,
-        module: lightning.LightningModule,
-        stage: Literal["val", "test", "predict"],
-        scores: Scores,
-    ) -> None:
+    def _use(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Stage, scores: Scores) -> None:
         """Log the agreement of a whole part."""
         if stage != "predict":
             log_values(module, stage, metrics.agreement(scores.score, scores.quality))
@@ -283,13 +278,7 @@ class EpochScores(LoggedAgreement):
         super().__init__()
         self.folder, self.writers, self.settings = folder, writers, settings
 
-    def _use(
-        self,
-        trainer: lightning.Trainer,
-        module: lightning.LightningModule,
-        stage: Literal["val", "test", "predict"],
-        scores: Scores,
-    ) -> None:
+    def _use(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: Stage, scores: Scores) -> None:
         """Hand a whole part to the writers."""
         part = ScoredPart(trainer, module, self.folder, stage, scores)
         if trainer.fast_dev_run and not part.is_fitting:  # type: ignore[attr-defined]
