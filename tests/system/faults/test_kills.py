@@ -26,8 +26,12 @@ pytestmark = pytest.mark.filterwarnings("default")
 KILLS, EVERY, EPOCHS = 20, 3, 4
 LOGGED = 5
 """Every so many-th run logs to W&B, whose service takes a second to start."""
-EARLY = 4
-"""Every so many-th run dies as soon as it has a folder, before any checkpoint, however fast the machine."""
+MOMENTS: dict[int, Callable[[Path], object]] = {
+    1: Path.exists,
+    2: lambda folder: RunFolder(folder).last,
+    3: lambda folder: next((folder / "scores").glob("*"), None),
+}
+"""Of four runs, one dies at any moment; the others once they have a folder, a checkpoint or scores, however fast the machine."""
 
 
 def command(tmp: Path, name: str) -> list[str]:
@@ -60,8 +64,8 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path, settings: dict[str
         environment = {**settings, "WANDB_MODE": mode}
         moment = moments.uniform(0.1, 0.97) * (logged if mode == "offline" else unbroken).seconds
         name = f"kill{number:02}"
-        early = number % EARLY == 1
-        when: dict[str, Any] = {"watch": _killer(tmp_path / "runs", name)} if early else {"after": moment}
+        begun = MOMENTS.get(number % 4)
+        when: dict[str, Any] = {"after": moment} if begun is None else {"watch": _killer(tmp_path / "runs", name, begun)}
         end = live(command(tmp_path, name), log, **when, **environment)
         for folder in (tmp_path / "runs").glob(f"{name}-*"):
             assert end.status == -9 or RunFolder(folder).finished, end
@@ -88,11 +92,12 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path: Path, settings: dict[str
     )
 
 
-def _killer(root: Path, name: str) -> Callable[[int, float], None]:
-    """Kill the process as soon as its run has a folder."""
+def _killer(root: Path, name: str, begun: Callable[[Path], object]) -> Callable[[int, float], None]:
+    """Kill the process as soon as its run has begun what is asked for."""
 
     def watch(child: int, seconds: float) -> None:
-        if next(root.glob(f"{name}-*"), None):
+        folder = next(root.glob(f"{name}-*"), None)
+        if folder is not None and begun(folder):
             os.kill(child, signal.SIGKILL)
 
     return watch
