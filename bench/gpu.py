@@ -2,12 +2,13 @@
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -27,18 +28,46 @@ WARM = 8
 """Steps before the clock starts: compilation, and the choice of kernels."""
 
 
-class FastBackbones(Backbones):
-    """The two backbones as fast as they get: compiled, bf16, channels last.
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """One way to compute a step.
+
+    Args:
+        name: What it is called.
+        precision: As `trainer.precision`.
+        channels_last: Whether channels lie last in memory.
+        compiled: Whether the networks are compiled.
+    """
+
+    name: str
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    channels_last: bool = False
+    compiled: bool = False
+
+
+WAYS = (
+    Way("eager"),
+    Way("channels last", channels_last=True),
+    Way("bf16", "bf16-mixed"),
+    Way("bf16, channels last", "bf16-mixed", channels_last=True),
+    Way("bf16, channels last, compiled", "bf16-mixed", channels_last=True, compiled=True),
+)
+
+
+class BackbonesThatWay(Backbones):
+    """The two backbones, computed as a way says.
 
     Args:
         name: In timm's naming.
-        compiled: Whether they are compiled.
+        way: How.
     """
 
-    def __init__(self, name: str, compiled: bool = True) -> None:
+    def __init__(self, name: str, way: Way) -> None:
         super().__init__(name)
-        self.pair.to(memory_format=torch.channels_last)
-        self._loss = torch.compile(self._mean) if compiled else self._mean
+        self.format = torch.channels_last if way.channels_last else torch.contiguous_format
+        self.narrow = way.precision == "bf16-mixed"
+        self.pair.to(memory_format=self.format)
+        self._loss = torch.compile(self._mean) if way.compiled else self._mean
 
     def step(self, image: Tensor) -> None:
         """Go forward and back once.
@@ -47,8 +76,8 @@ class FastBackbones(Backbones):
             image: `(N, 3, h, w)` float32.
         """
         self.zero_grad()
-        with torch.autocast(image.device.type, dtype=torch.bfloat16):
-            loss = self._loss(image.contiguous(memory_format=torch.channels_last))
+        with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=self.narrow):
+            loss = self._loss(image.contiguous(memory_format=self.format))
         loss.backward()  # type: ignore[no-untyped-call]
 
     def _mean(self, image: Tensor) -> Tensor:
@@ -56,24 +85,24 @@ class FastBackbones(Backbones):
         return total  # type: ignore[no-any-return]
 
 
-def fast_step(load: Load, turns: int, compiled: bool = True) -> list[Row]:
-    """Compare a step of a real training in bf16, channels last and compiled, with the bare backbones.
+def step(load: Load, turns: int, way: Way) -> list[Row]:
+    """Compare a step of a real training with the bare backbones, computed in the same way.
 
     Args:
         load: What to compute on.
         turns: Repetitions.
-        compiled: Whether both are compiled.
+        way: How both compute.
 
     Returns:
         The time of a step, and the crops of a second that follow from it.
     """
     torch.manual_seed(0)
-    watch = BetweenBare(FastBackbones(load.backbone, compiled))
+    watch = BetweenBare(BackbonesThatWay(load.backbone, way))
     trainer = lightning.Trainer(
         accelerator="auto",
         devices=1,
         max_epochs=1,
-        precision="bf16-mixed",
+        precision=way.precision,
         gradient_clip_val=1.0,
         logger=False,
         enable_checkpointing=False,
@@ -81,35 +110,51 @@ def fast_step(load: Load, turns: int, compiled: bool = True) -> list[Row]:
         enable_model_summary=False,
         callbacks=[watch],
     )
-    task = QualityTask(two_branches(load.backbone), channels_last=True, compile=compiled)
+    task = QualityTask(two_branches(load.backbone), channels_last=way.channels_last, compile=way.compiled)
     trainer.fit(task, datamodule=Ready(load.batch(), turns + WARM))
     crops = load.images * load.crops
     how = (
-        f"{load.backbone}, batch of {crops} at {load.side}², bf16-mixed, channels last{', compiled' * compiled}. Ours: one turn "
-        "of Lightning's loop, with optimiser, clipping, schedule and the copy to the device. Bare: both timm bodies, forward "
-        "and back."
+        f"{load.backbone}, batch of {crops} at {load.side}². Ours: one turn of Lightning's loop, with optimiser, clipping, "
+        "schedule and the copy to the device. Bare: both timm bodies, forward and back, computed in the same way."
     )
     ours, bare = watch.ours[WARM:], watch.theirs[WARM:]
     rates = ([crops / s for s in ours], [crops / s for s in bare])
     return [
-        compare("training step", "s", ours, bare, 1.15, True, how),
-        compare("crops trained on", "crops/s", *rates, None, False, how),
+        compare(f"training step, {way.name}", "s", ours, bare, 1.15, True, how),
+        compare(f"crops trained on, {way.name}", "crops/s", *rates, None, False, how),
     ]
 
 
-def measure(settings: argparse.Namespace) -> list[Row]:
-    """Measure everything.
+def steps(settings: argparse.Namespace) -> tuple[list[Row], Row]:
+    """Measure the step in every way; give the rows and that of the most crops of a second."""
+    load = Load(settings.backbone, settings.batch, 1, settings.side)
+    rows = [row for way in WAYS if not (way.compiled and settings.eager) for row in step(load, settings.turns, way)]
+    return rows, max((row for row in rows if row.unit == "crops/s"), key=lambda row: row.ours)
+
+
+def loader(settings: argparse.Namespace, needed: float) -> tuple[list[Row], dict[str, int | None]]:
+    """Measure the loader with ever more workers.
 
     Args:
         settings: As `parser` reads them.
+        needed: Crops that one GPU trains on in a second.
+
+    Returns:
+        A row for each number of workers, and the fewest that deliver what is needed; none if all cores do not.
     """
-    rows = fast_step(Load(settings.backbone, settings.batch, 1, settings.side), settings.turns, not settings.eager)
+    rows, fewest = [], dict[str, int | None]()
+    counts = sorted({min(2**k, settings.workers) for k in range(settings.workers.bit_length() + 1)})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         photographs = gather(folder / "images", settings.files, None, settings.size)
-        for keep in ("all", "nothing"):
-            rows.append(images_per_second(photographs, folder, 3, 1, keep, settings.workers, settings.side))
-    return rows
+        for keep, called in (("all", "decoded cache"), ("nothing", "no cache")):
+            fewest[called] = None
+            for workers in counts:
+                rows.append(images_per_second(photographs, folder, 1, 1, keep, workers, settings.side, epochs=1))
+                if rows[-1].ours >= needed:
+                    fewest[called] = workers
+                    break
+    return rows, fewest
 
 
 def parser() -> argparse.ArgumentParser:
@@ -141,11 +186,19 @@ def main(words: Sequence[str] | None = None) -> None:
     facts = {**machine(), "keeps_freed_memory": keep_freed_memory()}
     with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
         warnings.simplefilter("ignore")
-        rows = measure(settings)
+        rows, best = steps(settings)
+        peak = torch.cuda.max_memory_allocated()
+        loads, fewest = loader(settings, best.ours)
         shown = {name: value for name, value in vars(settings).items() if name != "output"}
-        shown["peak_gpu_bytes"] = torch.cuda.max_memory_allocated()
-        write_json(settings.output, {**facts, "settings": shown, "measurements": [row.to_json() for row in rows]})
-        Console(width=150).print(table(rows))
+        found = {"fastest": best.name.partition(", ")[2], "workers_for_one_gpu": fewest, "peak_gpu_bytes": peak}
+        write_json(
+            settings.output, {**facts, "settings": shown, **found, "measurements": [row.to_json() for row in rows + loads]}
+        )
+        Console(width=150).print(table(rows + loads))
+        print(f"fastest: {found['fastest']}, {best.ours:.0f} crops/s")
+        for called, workers in fewest.items():
+            enough = "not even all of them" if workers is None else workers
+            print(f"loader processes that keep this GPU busy, {called}: {enough}")
         print(f"wrote {settings.output}")
 
 

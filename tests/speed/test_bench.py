@@ -165,11 +165,21 @@ def test_the_page_is_what_the_results_say_and_every_row_says_what_bounds_it() ->
 
 
 @pytest.mark.filterwarnings("default")  # Lightning warns of its own, and that there is nothing to validate on
-def test_the_fast_step_runs_anywhere_and_without_a_gpu_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    step, rate = gpu.fast_step(TINY, turns=2, compiled=False)
-    assert step.ours > 0
-    assert rate.unit == "crops/s"
+def test_each_way_of_a_step_runs_anywhere_and_without_a_gpu_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for way in (gpu.WAYS[0], gpu.WAYS[3]):
+        step, rate = gpu.step(TINY, turns=2, way=way)
+        assert step.ours > 0
+        assert rate.unit == "crops/s"
+        assert rate.name.endswith(way.name)
     if not torch.cuda.is_available():
         gpu.main(["--output", str(tmp_path / "bench-gpu.json")])
         assert "there is no GPU here" in capsys.readouterr().out
         assert not (tmp_path / "bench-gpu.json").exists()
+
+
+def test_the_fewest_workers_that_keep_a_gpu_busy() -> None:
+    words = ["--workers", "2", "--files", "8", "--size", "96", "--side", "64"]
+    for needed, fewest, measured in ((1.0, 1, 1), (1e9, None, 2)):
+        rows, found = gpu.loader(gpu.parser().parse_args(words), needed)
+        assert found == {"decoded cache": fewest, "no cache": fewest}
+        assert len(rows) == 2 * measured
