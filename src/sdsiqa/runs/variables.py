@@ -25,9 +25,10 @@ def read_empty_as_unset() -> None:
     """Let `${oc.env:NAME,DEFAULT}` give the default for an empty variable too, and name an unset one in a sentence."""
     from omegaconf import OmegaConf  # here: not for every verb
 
-    # the second name is that of OmegaConf 2.3
-    register: Any = getattr(OmegaConf, "register_resolver", None) or OmegaConf.register_new_resolver
-    register("oc.env", _variable, replace=True)
+    try:
+        OmegaConf.register_resolver("oc.env", _variable, replace=True)
+    except TypeError:  # OmegaConf 2.3, where this name is that of an older interface
+        OmegaConf.register_new_resolver("oc.env", _variable, replace=True)
 
 
 def _variable(name: str, *default: Any) -> Any:
