@@ -6,7 +6,7 @@ import dataclasses
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,11 +125,17 @@ def step(load: Load, turns: int, way: Way) -> list[Row]:
     ]
 
 
-def steps(settings: argparse.Namespace) -> tuple[list[Row], Row]:
-    """Measure the step in every way; give the rows and that of the most crops of a second."""
+def steps(settings: argparse.Namespace) -> Iterator[list[Row]]:
+    """Measure the step in every way, the slowest to prepare last."""
     load = Load(settings.backbone, settings.batch, 1, settings.side)
-    rows = [row for way in WAYS if not (way.compiled and settings.eager) for row in step(load, settings.turns, way)]
-    return rows, max((row for row in rows if row.unit == "crops/s"), key=lambda row: row.ours)
+    for way in WAYS:
+        if not (way.compiled and settings.eager):
+            yield step(load, settings.turns, way)
+
+
+def fastest(rows: list[Row]) -> Row:
+    """Give the row of the most crops of a second."""
+    return max((row for row in rows if row.unit == "crops/s"), key=lambda row: row.ours)
 
 
 def loader(settings: argparse.Namespace, needed: float) -> tuple[list[Row], dict[str, int | None]]:
@@ -184,21 +190,28 @@ def main(words: Sequence[str] | None = None) -> None:
         return
     torch.set_float32_matmul_precision("high")
     facts = {**machine(), "keeps_freed_memory": keep_freed_memory()}
+    shown = {name: value for name, value in vars(settings).items() if name != "output"}
+    rows: list[Row] = []
+
+    def keep(**found: object) -> None:  # after each part, so that one who cannot wait has what was measured
+        kept = {"settings": shown, "fastest": fastest(rows).name.partition(", ")[2], **found}
+        write_json(settings.output, {**facts, **kept, "measurements": [row.to_json() for row in rows]})
+
     with warnings.catch_warnings(), contextlib.suppress(KeyboardInterrupt):
         warnings.simplefilter("ignore")
-        rows, best = steps(settings)
-        peak = torch.cuda.max_memory_allocated()
+        for found in steps(settings):
+            rows += found
+            keep()
+        best, peak = fastest(rows), torch.cuda.max_memory_allocated()
         loads, fewest = loader(settings, best.ours)
-        shown = {name: value for name, value in vars(settings).items() if name != "output"}
-        found = {"fastest": best.name.partition(", ")[2], "workers_for_one_gpu": fewest, "peak_gpu_bytes": peak}
-        write_json(
-            settings.output, {**facts, "settings": shown, **found, "measurements": [row.to_json() for row in rows + loads]}
-        )
-        Console(width=150).print(table(rows + loads))
-        print(f"fastest: {found['fastest']}, {best.ours:.0f} crops/s")
+        rows += loads
+        keep(workers_for_one_gpu=fewest, peak_gpu_bytes=peak)
+        print(f"fastest: {best.name.partition(', ')[2]}, {best.ours:.0f} crops/s")
         for called, workers in fewest.items():
-            enough = "not even all of them" if workers is None else workers
+            enough = "all of them are too few" if workers is None else workers
             print(f"loader processes that keep this GPU busy, {called}: {enough}")
+    if rows:
+        Console(width=150).print(table(rows))
         print(f"wrote {settings.output}")
 
 
