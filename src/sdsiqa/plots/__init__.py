@@ -5,7 +5,7 @@ from sdsiqa.plots.boxes import box_over_splits
 from sdsiqa.plots.contact import Print, contact_sheet
 from sdsiqa.plots.heading import heading
 from sdsiqa.plots.heat import heat_map
-from sdsiqa.plots.panel import PanelRow, panel, panels
+from sdsiqa.plots.panel import PanelRow, coloured, overlay, panel, panels, range_of
 from sdsiqa.plots.scatter import scatter, scatter_grid
 from sdsiqa.plots.style import publish, save
 
@@ -13,13 +13,16 @@ __all__ = [
     "PanelRow",
     "Print",
     "box_over_splits",
+    "coloured",
     "contact_sheet",
     "difference_bars",
     "heading",
     "heat_map",
+    "overlay",
     "panel",
     "panels",
     "publish",
+    "range_of",
     "save",
     "scatter",
     "scatter_grid",

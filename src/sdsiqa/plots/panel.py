@@ -113,7 +113,7 @@ def panels(rows: Sequence[PanelRow], title: str = "") -> Figure:
         caption = _caption(row, int((width - MARGIN) / CHARACTER))
         figure.text(MARGIN / width, (bottom + high + 0.05) / height, caption, ha="left", va="bottom", fontsize=8)
         image = resize_short_side(row.image, min(SHORT_SIDE, *row.image.shape[:2]))
-        pictures: list[NDArray[np.uint8] | Map] = [image, _overlay(image, row.saliency), *row.guides]
+        pictures: list[NDArray[np.uint8] | Map] = [image, overlay(image, row.saliency), *row.guides]
         for column, picture in enumerate(pictures):
             axes = cell(MARGIN + column * (CELL + GAP), bottom, CELL, high)
             _show(axes, picture, image.shape[:2])
@@ -142,6 +142,37 @@ def range_of(values: Map) -> str:
     return f"{low:.2f} to {high:.2f}" + (", nearly constant" if high - low < NEARLY_CONSTANT else "")
 
 
+def overlay(image: NDArray[np.uint8], saliency: Map) -> NDArray[np.uint8]:
+    """Lay a saliency map in colours over the grey image.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+        saliency: `(h, w)` in [0, 1]; stretched to the image's size.
+
+    Returns:
+        RGB `(H, W, 3)` uint8.
+    """
+    height, width = image.shape[:2]
+    fitted = cv2.resize(np.asarray(saliency, np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
+    heat = mpl.colormaps["inferno"](np.clip(fitted, 0, 1))[..., :3]
+    return np.rint(255 * (0.35 * grey + 0.65 * heat)).astype(np.uint8)
+
+
+def coloured(values: Map, size: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Show an attention map in the colours of `SCALE`.
+
+    Args:
+        values: `(h, w)` in [0, 1].
+        size: Height and width of the result.
+
+    Returns:
+        RGB `(H, W, 3)` uint8.
+    """
+    fitted = cv2.resize(np.asarray(values, np.float32), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.rint(255 * mpl.colormaps["viridis"](SCALE(fitted))[..., :3]), np.uint8)
+
+
 def _caption(row: PanelRow, room: int) -> str:
     """Name, score and opinion with their scale; a name too long for the room loses its middle."""
     if row.mos is None:
@@ -152,15 +183,6 @@ def _caption(row: PanelRow, room: int) -> str:
     room = max(8, room - len(values) - 3)
     title = row.title if len(row.title) <= room else f"{row.title[: room // 2 - 1]}…{row.title[-(room // 2) :]}"
     return f"{title}   {values}" if title else values
-
-
-def _overlay(image: NDArray[np.uint8], saliency: Map) -> NDArray[np.uint8]:
-    """Lay a map in [0, 1] in colours over the grey image."""
-    height, width = image.shape[:2]
-    fitted = cv2.resize(np.asarray(saliency, np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] / 255
-    heat = mpl.colormaps["inferno"](np.clip(fitted, 0, 1))[..., :3]
-    return np.rint(255 * (0.35 * grey + 0.65 * heat)).astype(np.uint8)
 
 
 def _show(axes: Axes, picture: NDArray[np.uint8] | Map, size: tuple[int, ...]) -> None:
