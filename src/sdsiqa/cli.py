@@ -14,6 +14,7 @@ STAGES = {
 }
 TOOLS = {
     "score": ("sdsiqa.inference.score", "Score image files with a checkpoint."),
+    "app": ("sdsiqa.inference.app.command", "Open a page on this machine to try a model on pictures."),
     "export": ("sdsiqa.inference.export", "Write a checkpoint as an ONNX file that scores alike."),
     "saliency": ("sdsiqa.saliency.fill", "Fill a folder with saliency maps."),
     "check-data": ("sdsiqa.benchmarks.check", "Check a benchmark's files, scores and splits."),
@@ -31,6 +32,7 @@ STOPPED = {
     **dict.fromkeys(STAGES, "stopped"),
     "fit": "stopped before the first step; the same command resumes",
     "score": "stopped before the first score",
+    "app": "stopped before the page was there",
     "export": "stopped; no file was written",
     "saliency": "stopped; the same command resumes",
     "check-data": "stopped",
