@@ -61,7 +61,7 @@ test-portable: install  ## Run the numerical tests on every kernel of BLAS and P
 	@$(BIN)/python -m tools.portable $(ARGS)
 
 # Playwright comes without a browser of its own: it drives the system's
-test-browser: install  ## Open the report's page in Chromium; installs what is missing
+test-browser: install  ## Open the pages of the report and of the app in Chromium; installs what is missing
 	@command -v chromium chromium-browser google-chrome > /dev/null || { \
 	  echo 'installing chromium'; \
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq; apt-get install -qq -y --no-install-recommends chromium; \

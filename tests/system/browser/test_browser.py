@@ -1,7 +1,6 @@
 """The page in a browser: `make test-browser` (Playwright drives Debian's Chromium; neither is needed for `make test`)."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,18 +20,6 @@ from sdsiqa.runs.scores import read_scores, write_scores
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
 ABLATIONS = ("full", "no_gate", "image_only", "saliency_only", "no_guidance")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="make test-browser installs it")
-    program = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    assert program, "no Chromium found; make test-browser installs it"
-    with playwright.sync_playwright() as driver:
-        # containers have no user namespaces for its sandbox, and the page is ours
-        running = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
