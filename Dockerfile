@@ -20,7 +20,7 @@ WORKDIR /source
 COPY constraints.txt ./
 # constraints.txt pins every version, which the linter cannot see
 # hadolint ignore=DL3013
-RUN pip install --index-url "${INDEX}" ${CONSTRAINTS:+--constraint "${CONSTRAINTS}"} "torch>=2.14" "torchvision>=0.29"
+RUN pip install --index-url "${INDEX}" ${CONSTRAINTS:+--constraint "${CONSTRAINTS}"} torch torchvision
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 # hadolint ignore=DL3013
