@@ -23,7 +23,7 @@ def plain(files: list[Path], threads: int) -> Callable[[], float]:
     """
 
     def decode(file: Path) -> None:
-        cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR_RGB)
 
     def run() -> float:
         start = time.perf_counter()

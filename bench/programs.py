@@ -175,9 +175,8 @@ def decode_and_forward(folder: Path, checkpoint: Path) -> float:
     start = time.perf_counter()
     with torch.inference_mode():
         for file in sorted(folder.iterdir()):
-            pixels = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+            pixels = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR_RGB)
             assert pixels is not None
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, pixels)
             image = torch.from_numpy(pixels[None]).permute(0, 3, 1, 2).float().div_(255)
             float(scorer.network(image, torch.ones(1, 1, *pixels.shape[:2])))
     return time.perf_counter() - start

@@ -36,10 +36,9 @@ _EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
 cv2.setNumThreads(0)
-# what is wrong with a file is said by our errors; before OpenCV 4.13 the level was set by the root of its module
-(cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2).setLogLevel(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wrong with a file is said by our errors
 
-_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH  # 16 bits stay 16 bits
+_COLOUR = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH  # with IMREAD_COLOR_RGB, 16 bits of TIFF come as BGR
 
 _OPENED = ("/dev/fd", "/dev/stdin", "/proc")
 
@@ -99,10 +98,10 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     if not is_whole(data):
         raise ImageError(f"{name}: the file is truncated; copy or download it again")
     if data[:2] == JPEG:  # OpenCV turns these itself
-        image = _decode(data, cv2.IMREAD_COLOR, name)
+        image = _decode(data, cv2.IMREAD_COLOR_RGB, name)
         if image is None:
             raise ImageError(f"{name}: is not an image that OpenCV can decode, or is cut off")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, image), np.uint8)
+        return np.asarray(image, np.uint8)
     header = open_header(data)
     key = None if header is None else _transparent_colour(data, header)
     if header is not None and (_is_odd_bmp(data) or (has_transparency(header) and key is None)):

@@ -50,8 +50,8 @@ def test_runs_share_images_pictures_and_sets(tmp_path: Path) -> None:
     assert isinstance(small, list)
     names = data["images"]["live"]["name"]
     assert len(small) == len(names) == len(data["runs"][0]["score"]) == 80
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(small[5]), np.uint8), cv2.IMREAD_COLOR)
-    shown = cv2.imread(str(root / names[5]), cv2.IMREAD_COLOR)  # noqa: TID251 - the oracle is OpenCV itself
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(small[5]), np.uint8), cv2.IMREAD_COLOR_RGB)
+    shown = cv2.imread(str(root / names[5]), cv2.IMREAD_COLOR_RGB)  # noqa: TID251 - the oracle is OpenCV itself
     assert picture.shape == shown.shape
     assert np.abs(picture.astype(float) - shown).mean() < 12  # the right image, compressed
 
@@ -116,7 +116,7 @@ def test_nan_scores_are_null(tmp_path: Path) -> None:
 
 
 def decoded(coded: str) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(base64.b64decode(coded), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    return cv2.imdecode(np.frombuffer(base64.b64decode(coded), np.uint8), cv2.IMREAD_COLOR_RGB)
 
 
 def test_a_budget_gives_pictures_to_the_worst_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

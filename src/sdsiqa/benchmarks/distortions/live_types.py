@@ -64,7 +64,7 @@ def jpeg2000(image: Image, ratio: float, generator: np.random.Generator) -> Imag
         ratio: Raw size over compressed size.
         generator: Not used.
     """
-    return _decode(_encode_jp2(image, ratio), "JPEG 2000")
+    return _decode_jp2(_encode_jp2(image, ratio))
 
 
 def jpeg(image: Image, quality: float, generator: np.random.Generator) -> Image:
@@ -76,7 +76,7 @@ def jpeg(image: Image, quality: float, generator: np.random.Generator) -> Image:
         generator: Not used.
     """
     _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
-    return _decode(data.tobytes(), "JPEG")
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def white_noise(image: Image, deviation: float, generator: np.random.Generator) -> Image:
@@ -129,7 +129,7 @@ def fast_fading(image: Image, snr: float, generator: np.random.Generator) -> Ima
         flip_probability = np.repeat(0.5 * erfc(np.sqrt(power * 10 ** (snr / 10))), FADING_BLOCK)[: body.size]
         received = body ^ (generator.random(body.size) < flip_probability)
         try:
-            found = _decode(data[:start] + np.packbits(received).tobytes() + data[-2:], "JPEG 2000")
+            found = _decode_jp2(data[:start] + np.packbits(received).tobytes() + data[-2:])
         except ImageError:
             continue
         if found.shape == image.shape:
@@ -157,11 +157,14 @@ def _encode_jp2(image: Image, ratio: float) -> bytes:
     return bytes(data.tobytes())
 
 
-def _decode(data: bytes, kind: str) -> Image:
+def _decode_jp2(data: bytes) -> Image:
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # a damaged stream is the point
     try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:
         found = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if found is None:
-        raise ImageError(f"the {kind} stream cannot be decoded")
-    return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+        raise ImageError("the JPEG 2000 stream cannot be decoded")
+    return np.asarray(found, np.uint8)
