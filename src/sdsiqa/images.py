@@ -40,7 +40,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what is wro
 
 _COLOUR = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH  # with IMREAD_COLOR_RGB, 16 bits of TIFF come as BGR
 
-_OPENED = ("/dev/fd", "/dev/stdin", "/proc")
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/")
 
 _PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 
@@ -70,7 +70,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         if path.is_dir():
             raise ImageError(f"{path}: is a folder; expected an image file")
         # a pipe that a shell has opened, `<(command)`, has a writer; a named one or a device may never end
-        data = path.read_bytes() if any(map(path.is_relative_to, _OPENED)) else read_file(path)
+        data = path.read_bytes() if str(path).startswith(_OPENED) else read_file(path)
     except ImageError:
         raise
     except OSError as error:

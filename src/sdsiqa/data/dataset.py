@@ -108,8 +108,8 @@ class QualityDataset(Dataset[Sample]):
         # arrays instead of a frame: forked workers share their pages, and objects' reference counts would unshare them
         self._images = np.array(rows["image"], dtype=np.str_)
         self._references = np.array(rows["reference"], dtype=np.str_)
-        self._quality = np.array(rows["quality"], dtype=np.float32)
-        self._index = np.array(rows.index, dtype=np.int64)
+        self._quality = torch.from_numpy(np.array(rows["quality"], dtype=np.float32))
+        self._index = torch.from_numpy(np.array(rows.index, dtype=np.int64))
 
     def __len__(self) -> int:
         """Count the images."""
@@ -130,7 +130,7 @@ class QualityDataset(Dataset[Sample]):
                     f"{self._references[position]} is {fields['reference'].shape[1]}×{fields['reference'].shape[0]}"
                 )
         crops = self.cut(fields, _seed(self.seed, epoch, int(self._index[position])))
-        sample = Sample(quality=torch.tensor(self._quality[position]), index=torch.tensor(self._index[position]))
+        sample = Sample(quality=self._quality[position], index=self._index[position])
         for name, values in self._facts.items():
             sample[name] = torch.tensor(values[position])  # type: ignore[literal-required]
         for name in self.fields:
