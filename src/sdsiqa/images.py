@@ -138,6 +138,45 @@ def resize_short_side(image: NDArray[np.uint8], length: int) -> NDArray[np.uint8
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
 
 
+def shrunk(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """Shrink an image by area averaging; a small one stays as it is.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+        longest: Pixels of its long side, at most.
+
+    Returns:
+        RGB, uint8.
+    """
+    height, width = image.shape[:2]
+    share = longest / max(height, width)
+    if share >= 1:
+        return image
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def coded(suffix: str, image: NDArray[np.uint8], *options: int) -> bytes:
+    """Give an image as the content of a file.
+
+    Args:
+        suffix: Its format, such as `.webp`.
+        image: RGB `(H, W, 3)` uint8.
+        options: Of OpenCV's encoder: names and values in turn.
+    """
+    return bytes(cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)[1].tobytes())
+
+
+def webp(image: NDArray[np.uint8], quality: int) -> bytes:
+    """Give an image as the content of a WebP file.
+
+    Args:
+        image: RGB `(H, W, 3)` uint8.
+        quality: 1 to 100; above 100 without loss.
+    """
+    return coded(".webp", image, cv2.IMWRITE_WEBP_QUALITY, quality)
+
+
 def write_image(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
     """Write an image beside its place, then move it there: a reader never sees half a file.
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,7 +15,7 @@ from PIL import Image
 from sdsiqa import plots
 from sdsiqa.benchmarks.distortions.live_types import gaussian_blur, jpeg, white_noise
 from sdsiqa.errors import ImageError
-from sdsiqa.images import decode_image, open_header
+from sdsiqa.images import coded, decode_image, open_header, shrunk, webp
 from sdsiqa.inference.scorer import Scorer
 
 Pixels = NDArray[np.uint8]
@@ -32,6 +31,8 @@ MOST_BYTES = 512 * 2**20
 
 THUMBNAIL, WHOLE, PART = 96, 900, 320
 """Longest side in pixels of a picture in the table and in its view; side of the part that is shown pixel by pixel."""
+QUALITY = 92
+"""Of the WebP files that the page shows: with loss that is hardly seen."""
 KEPT = 3
 """Decoded or distorted pictures that are kept, the newest: the slider asks for score, view and part of one after the other."""
 
@@ -118,7 +119,7 @@ class Pictures:
             score = self._score(pixels, name)
             key = secrets.token_urlsafe(9)
             size = (pixels.shape[1], pixels.shape[0])
-            self.held[key] = Picture(name, data, size, score, webp(shrunk(pixels, THUMBNAIL)))
+            self.held[key] = Picture(name, data, size, score, webp(shrunk(pixels, THUMBNAIL), QUALITY))
             self._keep((key, "", 0), pixels)
             return self.facts(key)
 
@@ -171,7 +172,7 @@ class Pictures:
             {
                 "name": name,
                 "range": plots.range_of(values),
-                "image": f"data:image/webp;base64,{base64.b64encode(webp(drawn)).decode()}",
+                "image": f"data:image/webp;base64,{base64.b64encode(webp(drawn, QUALITY)).decode()}",
             }
             for name, values, drawn in maps
         ]
@@ -205,9 +206,9 @@ class Pictures:
         with self._busy:
             pixels = self._pixels(key, slider, step)
         if not part:
-            return webp(shrunk(pixels, WHOLE)), "image/webp"
+            return webp(shrunk(pixels, WHOLE), QUALITY), "image/webp"
         top, left = (max(0, (side - PART) // 2) for side in pixels.shape[:2])
-        return encoded(".png", pixels[top : top + PART, left : left + PART]), "image/png"
+        return coded(".png", pixels[top : top + PART, left : left + PART]), "image/png"
 
     def _score(self, pixels: Pixels, name: str) -> float:
         return 100 * self.scorer.score(_named(pixels, name))
@@ -254,41 +255,6 @@ def check_size(name: str, data: bytes) -> None:
         raise ImageError(
             f"{name}: has {header.width}×{header.height} pixels; at most {MOST_PIXELS // 10**6} million are taken; shrink it"
         )
-
-
-def shrunk(pixels: Pixels, longest: int) -> Pixels:
-    """Make a picture smaller, never larger.
-
-    Args:
-        pixels: RGB `(H, W, 3)` uint8.
-        longest: Longest side of the result in pixels.
-    """
-    height, width = pixels.shape[:2]
-    share = longest / max(height, width)
-    if share >= 1:
-        return pixels
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def webp(pixels: Pixels) -> bytes:
-    """Write a picture for the page, with loss that is hardly seen.
-
-    Args:
-        pixels: RGB `(H, W, 3)` uint8.
-    """
-    return encoded(".webp", pixels, cv2.IMWRITE_WEBP_QUALITY, 92)
-
-
-def encoded(suffix: str, pixels: Pixels, *options: int) -> bytes:
-    """Write a picture as the content of a file.
-
-    Args:
-        suffix: Which kind.
-        pixels: RGB `(H, W, 3)` uint8.
-        options: Of OpenCV.
-    """
-    return bytes(cv2.imencode(suffix, np.ascontiguousarray(pixels[..., ::-1]), options)[1].tobytes())
 
 
 def _named(pixels: Pixels, name: str) -> Image.Image:

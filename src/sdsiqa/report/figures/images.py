@@ -6,14 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.tree import find_root
 from sdsiqa.errors import ImageError, SdsiqaError
-from sdsiqa.images import read_image
+from sdsiqa.images import read_image, shrunk
 from sdsiqa.report.result import Result
 
 
@@ -68,21 +67,6 @@ class ImageFinder:
         """
         pixels = self.pixels(benchmark, image)
         return None if pixels is None else shrunk(pixels, side)
-
-
-def shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink an image; a small one stays as it is.
-
-    Args:
-        pixels: `(H, W, 3)`.
-        side: Pixels of its long side, at most.
-    """
-    height, width = pixels.shape[:2]
-    share = side / max(height, width)
-    if share >= 1:
-        return pixels
-    size = (max(1, round(width * share)), max(1, round(height * share)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _root(name: str, place: Path) -> Path | None:

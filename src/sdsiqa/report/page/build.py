@@ -15,14 +15,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from sdsiqa import metrics
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.images import read_image
+from sdsiqa.images import read_image, webp
 from sdsiqa.metrics.correlation import is_constant
 from sdsiqa.report.figures.images import ImageFinder
 from sdsiqa.report.page.pictures import Pictures, pictures
@@ -208,6 +207,6 @@ def _figures(figures: Sequence[tuple[Path, str]]) -> str:
 
 def _figure(file: Path) -> bytes:
     """Code a figure: without loss, or finely where photographs would make that large."""
-    pixels = read_image(file)[..., ::-1]
+    pixels = read_image(file)
     quality = PHOTOGRAPHS if file.name.startswith(("worst-", "panel-")) else LOSSLESS
-    return bytes(cv2.imencode(".webp", np.ascontiguousarray(pixels), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes())
+    return webp(pixels, quality)

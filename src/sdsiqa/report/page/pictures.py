@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdsiqa.report.figures.images import ImageFinder, shrunk
+from sdsiqa.images import shrunk, webp
+from sdsiqa.report.figures.images import ImageFinder
 from sdsiqa.runs.process import thread_pool
 
 BUDGET: Final = 12 << 20
@@ -94,7 +95,7 @@ def pictures(
                 pixels = images.pixels(benchmark, names[place])
                 if pixels is None:
                     return b"", None
-                return _coded(shrunk(pixels, side), QUALITY), _part(pixels) if with_part else None
+                return webp(shrunk(pixels, side), QUALITY), _part(pixels) if with_part else None
 
             for place, (small, part) in zip(some, pool.map(make, some), strict=True):
                 if part is not None and spent_parts < room:
@@ -126,9 +127,4 @@ def _part(pixels: NDArray[np.uint8]) -> tuple[bytes, Place]:
     )
     row, column = np.unravel_index(int(detail.argmax()), detail.shape)
     top, left = int(tops[row]), int(lefts[column])
-    return _coded(pixels[top : top + high, left : left + wide], FINE), (left, top, wide, high, width, height)
-
-
-def _coded(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    done, data = cv2.imencode(".webp", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, quality])
-    return data.tobytes() if done else b""
+    return webp(pixels[top : top + high, left : left + wide], FINE), (left, top, wide, high, width, height)
