@@ -33,6 +33,16 @@ def test_an_epoch_that_is_cut_short_is_validated_where_it_ends(tmp_path: Path, s
     assert best["val/srcc"] == rows["val/srcc"][best["step"]] == rows["val/srcc"].max()
 
 
+def test_a_run_that_time_ends_is_validated_where_it_ends_and_chooses_by_that(tmp_path: Path) -> None:
+    """However long a step takes, one is taken, and a thousand epochs are not."""
+    folder = fit(tmp_path, "--trainer.max_time", "00:00:00:01", "--data.batch_size", "4", benchmark="demo", epochs=1000)
+    rows, record = course(folder), RunFolder(folder).record
+    assert rows["val/srcc"].notna().all()
+    assert record["chosen_by"] == "val/srcc"
+    assert record["best"]["val/srcc"] == rows["val/srcc"][record["best"]["step"]] == rows["val/srcc"].max()
+    assert rows.index[-1] > 0
+
+
 def test_an_epoch_without_a_validation_has_no_values_and_is_not_chosen(tmp_path: Path) -> None:
     folder = fit(tmp_path, "--trainer.check_val_every_n_epoch", "2", benchmark="demo", epochs=3)
     rows = course(folder)
