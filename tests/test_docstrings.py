@@ -15,7 +15,7 @@ import sdsiqa
 from sdsiqa import metrics
 from sdsiqa.images import write_image
 
-NAMED = [name for name in sdsiqa.__all__ if callable(getattr(sdsiqa, name))]
+NAMED = [name for name in dir(sdsiqa) if callable(getattr(sdsiqa, name))]
 MEASURES = [name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))]
 EXAMPLES = [
     *(("sdsiqa", name) for name in ("", *NAMED)),

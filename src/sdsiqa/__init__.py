@@ -1,9 +1,9 @@
 """Saliency-guided no-reference image quality assessment on PyTorch Lightning.
 
-Score pictures with a checkpoint that `sdsiqa fit` wrote:
+Score pictures:
 
 >>> import sdsiqa
->>> scorer = sdsiqa.load("best.ckpt")
+>>> scorer = sdsiqa.load("best.ckpt")  # a checkpoint or its ONNX file; without a name, the model that ships
 >>> quality = scorer(["pictures/0.png", "pictures/1.png"])  # one value each, about 0 to 1, higher is better
 
 Train with a trainer of your own:
@@ -17,9 +17,24 @@ Train with a trainer of your own:
 
 and then `lightning.pytorch.Trainer(max_epochs=10).fit(task, data)`.
 
-`sdsiqa.benchmarks`, `sdsiqa.models`, `sdsiqa.saliency` and `sdsiqa.losses` have the classes that a configuration may name,
-`sdsiqa.metrics` and `sdsiqa.plots` functions of arrays, `sdsiqa.report` tables of finished runs. Names are imported when they are
-first used, so that `import sdsiqa` takes no time.
+Here:
+
+    load, score         open a model; score pictures with one, in one call
+    Scorer              what `load` gives: pictures in, scores out
+    SDSIQA              the network
+    QualityTask         trains and tests a network (a LightningModule)
+    QualityDataModule   a benchmark's pictures, split and cut into crops (a LightningDataModule)
+
+In packages:
+
+    benchmarks          what to train and test on: LIVEC, KonIQ10k, Folder for pictures of your own, ...
+    models, losses      networks of other methods, their parts, and what is minimised
+    saliency            where people look: SDSP, SpectralResidual, Onnx for a model of your own, ...
+    metrics, plots      functions of arrays: srcc, plcc, confidence intervals; figures
+    report              tables and a page of finished runs
+
+`help(sdsiqa.load)`, `help(sdsiqa.Scorer)` and so on say more of each, `dir(sdsiqa.models)` lists what a package has. Names are
+imported when they are first used, so that `import sdsiqa` takes no time.
 """
 
 from functools import cache
@@ -29,13 +44,15 @@ from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sdsiqa.data.datamodule import QualityDataModule
-    from sdsiqa.inference.scorer import Scorer, load, score
-    from sdsiqa.models.sdsiqa import SDSIQA
-    from sdsiqa.training.task import QualityTask
+    from sdsiqa.data.datamodule import QualityDataModule as QualityDataModule
+    from sdsiqa.inference.scorer import Scorer as Scorer
+    from sdsiqa.inference.scorer import load, score
+    from sdsiqa.models.sdsiqa import SDSIQA as SDSIQA
+    from sdsiqa.training.task import QualityTask as QualityTask
 
 __version__ = "0.1.0"
-__all__ = ["SDSIQA", "QualityDataModule", "QualityTask", "Scorer", "__version__", "load", "score"]
+# without the classes, which `dir` names: `help(sdsiqa)` writes out what stands here, with all that a class inherits from PyTorch
+__all__ = ["__version__", "load", "score"]
 _PLACES = {
     "QualityDataModule": "sdsiqa.data.datamodule",
     "QualityTask": "sdsiqa.training.task",
@@ -96,4 +113,4 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     """Name the public ones, and the packages that have more."""
-    return sorted([*__all__, *_PACKAGES])
+    return sorted(["__version__", *_PLACES, *_PACKAGES])

@@ -23,6 +23,9 @@ class QualityLoss(nn.Module, ABC):
 
     compares: ClassVar[bool] = False
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         check_attributes(cls, _ATTRIBUTES)
@@ -216,3 +219,9 @@ class Weighted(QualityLoss):
         """Give the sum."""
         terms = [weight * loss(score, quality) for loss, weight in zip(self.losses, self.weights, strict=True)]
         return torch.stack(terms).sum()
+
+
+def __dir__() -> list[str]:
+    """Name the losses."""
+    kinds = {name: item for name, item in globals().items() if isinstance(item, type) and not name.startswith("_")}
+    return sorted(name for name, kind in kinds.items() if issubclass(kind, QualityLoss))

@@ -1,13 +1,15 @@
 """Demo: a benchmark that needs no download, labelled by a proxy and not by people."""
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -63,10 +65,11 @@ SECONDS = 0.6
 """Time that a core takes for a picture with all its distortions and labels."""
 
 
-class Picture(NamedTuple):
+@dataclass(frozen=True)
+class Picture:
     """One undistorted picture.
 
-    Attributes:
+    Args:
         content: What it shows; all views of a photograph are one content.
         view: Number of the view.
         training_only: Whether it may never be validated or tested on.

@@ -50,6 +50,9 @@ class RandomCrops:
         self._transform.set_random_seed(seed)
         return [self._transform(**fields) for _ in range(self.count)]
 
+    def __repr__(self) -> str:
+        return f"RandomCrops(side={self.side}, count={self.count})"
+
 
 class GridCrops:
     """Crops at fixed, evenly spaced places, borders included (`docs/protocol.md`).
@@ -74,6 +77,9 @@ class GridCrops:
             for x in _places(width, self.side, self.columns)
         ]
 
+    def __repr__(self) -> str:
+        return f"GridCrops(side={self.side}, rows={self.rows}, columns={self.columns})"
+
 
 class WholeImage:
     """The whole image as the only crop."""
@@ -83,6 +89,9 @@ class WholeImage:
     def __call__(self, fields: Fields, seed: int = 0) -> list[Fields]:
         """Give the fields unchanged; `seed` is not used."""
         return [fields]
+
+    def __repr__(self) -> str:
+        return "WholeImage()"
 
 
 def _places(length: int, side: int, count: int) -> list[int]:

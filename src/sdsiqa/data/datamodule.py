@@ -1,5 +1,7 @@
 """One split of one benchmark as a Lightning data module."""
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 import hashlib
 import os
 from pathlib import Path

@@ -44,3 +44,8 @@ __all__ = [
     "rmse",
     "srcc",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name what is listed here, and not the files that it comes from."""
+    return __all__

@@ -38,6 +38,9 @@ class Objective(nn.Module, ABC):
     """Whether it takes a higher level for a worse picture; distortions whose levels are not ordered so
     (`Benchmark.unordered`) are then left out of training."""
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         check_attributes(cls, _ATTRIBUTES)

@@ -1,6 +1,8 @@
 """SDS-IQA: a saliency branch guides an image branch (reconstruction from the abstract)."""
 
-from typing import NamedTuple
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +14,11 @@ from sdsiqa.models.components.image_branch import ImageBranch
 from sdsiqa.models.components.saliency_branch import SaliencyBranch
 
 
-class Levels(NamedTuple):
+@dataclass(frozen=True)
+class Levels:
     """Outputs of the branches, one entry per level.
 
-    Attributes:
+    Args:
         image: Features of the image branch `(N, C, h, w)` after guidance; empty without that branch.
         saliency: Features of the saliency branch `(N, C, h, w)` after its own attention; empty without that branch.
         attention: Spatial attention `(N, 1, h, w)` in (0, 1); empty without the saliency branch.

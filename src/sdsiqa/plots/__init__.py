@@ -27,3 +27,8 @@ __all__ = [
     "scatter",
     "scatter_grid",
 ]
+
+
+def __dir__() -> list[str]:
+    """Name what is listed here, and not the files that it comes from."""
+    return __all__

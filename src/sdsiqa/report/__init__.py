@@ -8,3 +8,8 @@ from sdsiqa.report.cli import main
 from sdsiqa.report.result import Blank
 
 __all__ = ["Blank", "main", "write"]
+
+
+def __dir__() -> list[str]:
+    """Name what is listed here, and not the files that it comes from."""
+    return __all__

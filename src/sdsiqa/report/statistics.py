@@ -77,11 +77,11 @@ class Evidence:
     Args:
         resamples: Of each bootstrap.
         seed: Of its draws.
-        tick: Called with a line before each longer computation, to show progress.
+        tick: Called with a line before each longer computation, to show progress; `None` shows none.
     """
 
-    def __init__(self, resamples: int = RESAMPLES, seed: int = 0, tick: Callable[[str], None] = lambda _: None) -> None:
-        self.resamples, self.seed, self.tick = resamples, seed, tick
+    def __init__(self, resamples: int = RESAMPLES, seed: int = 0, tick: Callable[[str], None] | None = None) -> None:
+        self.resamples, self.seed, self.tick = resamples, seed, tick or (lambda _: None)
         self._figures: dict[Result, tuple[dict[str, float], str]] = {}
         self._spreads: dict[tuple[tuple[Result, ...], str], Spread] = {}
         self._differences: dict[tuple[tuple[Result, ...], tuple[Result, ...], str], Difference] = {}

@@ -1,5 +1,7 @@
 """Training and scoring of one network."""
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -112,6 +114,11 @@ class QualityTask(lightning.LightningModule):
         _check_optimizer(self.optimizer)
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
+
+    def __repr__(self) -> str:
+        """Name the parts as PyTorch does, the network once: what computes it may be a compiled twin."""
+        parts = [f"\n({name}): {part!r}".replace("\n", "\n  ") for name, part in self.named_children() if name != "_forward"]
+        return f"{type(self).__name__}({''.join(parts)}\n)"
 
     def setup(self, stage: str) -> None:
         """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""

@@ -6,8 +6,10 @@ fast-fading Rayleigh channel. The levels here lie within those ranges and end wh
 they are ours, chosen so that the distortions overlap in strength.
 """
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -18,10 +20,11 @@ from sdsiqa.errors import ImageError
 Image = NDArray[np.uint8]
 
 
-class Distortion(NamedTuple):
+@dataclass(frozen=True)
+class Distortion:
     """A family of distortions.
 
-    Attributes:
+    Args:
         apply: Distorts an image `(H, W, 3)` at a strength, drawing from a generator.
         strengths: Parameter of each level, mild to strong.
         unit: What the parameter is.

@@ -1,12 +1,14 @@
 """The pictures that the page holds, in memory alone, and what the model says of each."""
 
+from __future__ import annotations  # signatures in a notebook show names, not what they stand for
+
 import base64
 import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +39,11 @@ KEPT = 3
 """Decoded or distorted pictures that are kept, the newest: the slider asks for score, view and part of one after the other."""
 
 
-class Slider(NamedTuple):
+@dataclass(frozen=True)
+class Slider:
     """A distortion whose strength a person chooses.
 
-    Attributes:
+    Args:
         label: What the strength is.
         apply: Distorts an image at a strength.
         strengths: Of each step, mild to strong; step 0 is the picture as it is.
