@@ -136,9 +136,9 @@ def _row(row: Mapping[str, Any]) -> str:
 
 def _growth(growth: Mapping[str, Any] | None) -> Sequence[str]:
     how = (
-        "`python -m bench.growth` gives each program 100, 1000 and 10 000 drawn pictures: milliseconds per picture, without the "
+        "`python -m bench.growth` gives each program 100, 1000 and 10 000 drawn pictures: milliseconds of processor time per "
+        "picture, without the start, "
     )
-    how += "start, "
     if growth is None:
         return [f"{how}and the highest memory. It has not been run for these results."]
     counts = [str(count) for count in growth["counts"]]

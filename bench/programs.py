@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import yaml
@@ -25,20 +26,32 @@ _LAUNCHER = """
 import resource, subprocess, sys, time
 start = time.perf_counter()
 status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(status)
 """
 
 
-def program(words: Sequence[str], status: int = 0) -> tuple[float, float]:
+class Cost(NamedTuple):
+    """What a program took.
+
+    Attributes:
+        seconds: From its start to its end.
+        processor: Seconds of processor time, of all its threads and of the processes that it waited for.
+        megabytes: The highest resident memory of one of these processes, in MB.
+    """
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+
+def program(words: Sequence[str], status: int = 0) -> Cost:
     """Run Python in a process of its own.
 
     Args:
         words: After `python`.
         status: Exit status that is expected.
-
-    Returns:
-        Seconds, and the highest resident memory in MB of this process or of one that it waited for.
 
     Raises:
         RuntimeError: It ended otherwise.
@@ -48,8 +61,8 @@ def program(words: Sequence[str], status: int = 0) -> tuple[float, float]:
     done = subprocess.run(command, cwd=ROOT, env=around, capture_output=True, text=True, check=False)
     if done.returncode != status:
         raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    seconds, kilobytes = done.stdout.split()
-    return float(seconds), int(kilobytes) * 1024 / 1e6
+    seconds, processor, kilobytes = done.stdout.split()
+    return Cost(float(seconds), float(processor), int(kilobytes) * 1024 / 1e6)
 
 
 def settings_of_run(folder: Path, photographs: Photographs, load: Load) -> list[str]:
@@ -99,9 +112,9 @@ def whole_programs(load: Load, folder: Path, photographs: Photographs, files: in
     """
     folder.mkdir()
     words = settings_of_run(folder, photographs, load)
-    _, ours = program(["-m", "sdsiqa", *words])
+    ours = program(["-m", "sdsiqa", *words]).megabytes
     backbones = ("-m", "bench.memory", "bare", load.backbone, str(load.images), str(load.crops), str(load.side))
-    _, bare = program(backbones)
+    bare = program(backbones).megabytes
     how = (
         f"Highest resident memory of a whole program. Ours: `sdsiqa fit` over {len(photographs.table())} pictures, with "
         "validation and test on whole pictures. Bare: both timm bodies, forward and backward, no optimiser, imports included."
@@ -126,8 +139,8 @@ def starts(words: Sequence[str], turns: int) -> list[Row]:
     rows = []
     for name, (asked, status, goal) in cases.items():
         ours, bare = in_turns(
-            lambda asked=asked, status=status: program(["-m", "sdsiqa", *asked], status)[0],  # type: ignore[misc]
-            lambda: program(["-c", IMPORTS])[0],
+            lambda asked=asked, status=status: program(["-m", "sdsiqa", *asked], status).seconds,  # type: ignore[misc]
+            lambda: program(["-c", IMPORTS]).seconds,
             turns,
         )
         how = f"A whole program each. Ours: `sdsiqa {asked[0]}`. Bare: `{IMPORTS}`, which whatever trains has to wait for."
@@ -147,7 +160,7 @@ def scoring_folder(folder: Path, photographs: Photographs, files: int, turns: in
     pictures = gather(folder / "scored", files, photographs.root).root
     checkpoint = str(folder / "run" / "checkpoints" / "last.ckpt")
     ours, bare = in_turns(
-        lambda: program(["-m", "sdsiqa", "score", str(pictures), "--checkpoint", checkpoint])[0],
+        lambda: program(["-m", "sdsiqa", "score", str(pictures), "--checkpoint", checkpoint]).seconds,
         lambda: child("programs", str(pictures), checkpoint),
         turns,
     )

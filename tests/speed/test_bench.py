@@ -133,7 +133,7 @@ def test_whole_programs_run_as_people_call_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_growth_counts_time_and_memory_per_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "growth.json"
-    growth.main(["--counts", "12", "--output", str(file)])
+    growth.main(["--counts", "12", "--turns", "1", "--output", str(file)])
     content = json.loads(file.read_text())
     assert list(content["programs"]) == [
         *("check-data", "saliency", "cache", "fit without an epoch, which tests a fifth", "score", "report"),
