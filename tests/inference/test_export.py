@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.slow]
 CNN, VIT = "test_resnet", "test_vit"
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SDSIQA-cnn": ("SDSIQA", branches(CNN)),
+    "SDSIQA-shrink": ("SDSIQA", {**branches(CNN), "saliency_branch": {"backbone": CNN, "weights": None, "shrink": 2}}),
     "SDSIQA-vit": ("SDSIQA", branches(VIT, propagate=False)),
     "SDSIQA-saliency-pool": ("SDSIQA", {**branches(CNN), "saliency_branch": None, "fusion": {"pool": "saliency", "proj_dim": 8}}),
     "CNNIQA": ("CNNIQA", {"width": 16}),

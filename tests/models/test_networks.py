@@ -64,6 +64,7 @@ class TestEveryBody:
         {"shared": True},
         {"saliency_branch": {"input": "map"}},
         {"saliency_branch": {"input": "concat"}},
+        {"saliency_branch": {"shrink": 2}},
         *({"saliency_branch": {"attention": how}} for how in ("plain", "centered", "none")),
         *({"guidance": how} for how in ("plain", "centered", "none")),
         {"propagate": False},
@@ -167,12 +168,23 @@ def test_bodies_of_patches_cannot_be_entered() -> None:
         ({"fusion": {"dropout": 1.0}}, "dropout is 1.0"),
         ({"fusion": {"proj_dim": 0}}, "proj_dim is 0"),
         ({"saliency_branch": {"attention_kernel": 4}}, "expected an odd number"),
+        ({"saliency_branch": {"shrink": 0}}, "shrink is 0"),
     ],
     ids=str,
 )
 def test_parts_that_do_not_fit_are_refused(switches: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         build(**switches)
+
+
+def test_a_saliency_branch_may_see_half_of_the_size() -> None:
+    branch = build(saliency_branch={"shrink": 2}).saliency_branch
+    image, saliency = torch.rand(1, 3, 5, 8), torch.rand(1, 1, 5, 8)
+    small = torch.stack([image[..., y:4:2, x::2] for y in (0, 1) for x in (0, 1)]).mean(0)  # the last row has no pair
+    seen = branch.view(image, torch.ones(1, 1, 1, 1))  # type: ignore[union-attr]
+    torch.testing.assert_close(seen, branch.backbone.normalise(small))  # type: ignore[union-attr]
+    assert branch.view(image, saliency).shape == (1, 3, 2, 4)  # type: ignore[union-attr]
+    assert (build(saliency_branch={"shrink": 2})(*pictures(2)) - build()(*pictures(2))).abs().min() > 1e-6
 
 
 def test_branches_of_two_kinds_meet() -> None:

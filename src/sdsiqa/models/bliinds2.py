@@ -232,8 +232,3 @@ class BLIINDS2(Method):
         with torch.autocast(image.device.type, enabled=False):
             image = 255 * image.double()
             return features(image[:, 0] if self.channel == "red" else luma(image)[:, 0])
-
-    @property
-    def features_version(self) -> str:
-        """Name of the features, for what is kept between runs."""
-        return f"bliinds2 {self.channel} 1"

@@ -73,8 +73,3 @@ class Probe(QualityNetwork):
     def pretrained_parts(self) -> list[nn.Module]:
         """The backbones."""
         return list(self.bodies)
-
-    @property
-    def features_version(self) -> str:
-        """Name of the features, for what is kept between runs."""
-        return f"probe {self.scales} 1"

@@ -5,10 +5,11 @@ from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from sdsiqa.models.components.attention import SpatialAttention, Strengthen, strengthen
 from sdsiqa.models.components.backbone import Backbone
-from sdsiqa.runs.ranges import check_numbers, check_positive
+from sdsiqa.runs.ranges import check_counts, check_numbers, check_positive
 
 
 @final
@@ -23,13 +24,15 @@ class SaliencyBranch(nn.Module):
         input: What the branch sees: the normalised image times the map, the map alone, or both side by side.
         floor: Weight in [0, 1] that places without saliency keep; `None` is 0.2 for `product` and 0 otherwise.
         power: Power of the map, above 0, before the floor is laid under it; above 1 narrows what is salient.
+        shrink: Side of the square of pixels that the branch sees as one: 2 shows it half of the size, at a quarter of the cost,
+            and the fusion a second scale. Its levels are brought to the places of the image branch's.
         attention: How spatial attention acts on the branch itself.
         attention_kernel: Side of the spatial attention's convolution in places of the feature map, odd.
         frozen: Whether the backbone does not learn; the attention learns all the same.
         frozen_statistics: Whether its normalisation layers keep their statistics while weights learn.
 
     Raises:
-        ValueError: `floor`, `power` or `attention_kernel` is out of range.
+        ValueError: `floor`, `power`, `shrink` or `attention_kernel` is out of range.
     """
 
     def __init__(
@@ -41,16 +44,18 @@ class SaliencyBranch(nn.Module):
         input: Literal["product", "map", "concat"] = "product",  # noqa: A002 - the word of a configuration
         floor: float | None = None,
         power: float = 1.0,
+        shrink: int = 1,
         attention: Strengthen = "residual",
         attention_kernel: int = 7,
         frozen: bool = False,
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
-        self.input, self.strengthening, self.power = input, attention, power
+        self.input, self.strengthening, self.power, self.shrink = input, attention, power, shrink
         self.floor = floor if floor is not None else 0.2 * (input == "product")
         check_numbers(0, 1, floor=floor)
         check_positive(power=power)
+        check_counts(shrink=shrink)
         if attention_kernel < 1 or attention_kernel % 2 == 0:  # an even one would shift the map by half a place
             raise ValueError(f"attention_kernel is {attention_kernel!r}; expected an odd number of places, 1 or more")
         channels = 4 if input == "concat" else 3
@@ -94,7 +99,10 @@ class SaliencyBranch(nn.Module):
         return self.backbone(self.view(image, saliency), attend, propagate), maps
 
     def view(self, image: Tensor, saliency: Tensor) -> Tensor:
-        """Make what the backbone sees, `(N, 3 or 4, h, w)`; arguments as in `forward`."""
+        """Make what the backbone sees, `(N, 3 or 4, h / shrink, w / shrink)`; arguments as in `forward`."""
+        if self.shrink != 1:
+            saliency = saliency.expand(-1, -1, *image.shape[-2:])  # one value may stand for a whole map
+            image, saliency = F.avg_pool2d(image, self.shrink), F.avg_pool2d(saliency, self.shrink)
         if self.power != 1:
             saliency = saliency**self.power
         saliency = self.floor + (1 - self.floor) * saliency

@@ -60,7 +60,8 @@ class ClosedForm(ABC):
         """Give features `(n, D)` and quality `(n,)` of a part, from the folder if they are there; arguments as in calling."""
         rows = data.rows(part)
         quality = rows["quality"].to_numpy(np.float64)
-        file = None if self.folder is None else self.folder / f"{_key(network, data, rows.index.to_numpy())}.npy"
+        name = _key(network, data, rows.index.to_numpy(), device)
+        file = None if self.folder is None else self.folder / f"{name}.npy"
         if file is not None and file.exists():
             return np.load(file, allow_pickle=False), quality
         features = pooled_features(network, data, part, device)
@@ -102,13 +103,26 @@ def pooled_features(network: QualityNetwork, data: QualityDataModule, part: Part
     return np.concatenate(found)
 
 
-def _key(network: QualityNetwork, data: QualityDataModule, rows: NDArray[np.int64]) -> str:
-    """Name what decides the features of some rows."""
-    digest = hashlib.sha256(str(getattr(network, "features_version", "")).encode())
+def _key(network: QualityNetwork, data: QualityDataModule, rows: NDArray[np.int64], device: torch.device) -> str:
+    """Name what decides the features of some rows: weights, settings, images, maps."""
+    digest = hashlib.sha256()
     for part in network.pretrained_parts():
         for name, value in part.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    digest.update(np.round(_drawn_features(network, device), 3).tobytes())
     digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.source.fingerprint()}".encode())
     digest.update(rows.tobytes())
     return digest.hexdigest()[:24]
+
+
+@torch.no_grad()
+def _drawn_features(network: QualityNetwork, device: torch.device) -> NDArray[np.float64]:
+    """Features `(1, D)` of a drawn picture: a setting, or code, that changes those of photographs changes these."""
+    training = network.training
+    network.eval()
+    draw = torch.Generator().manual_seed(0)
+    inputs = [torch.rand(1, 1 if name == "saliency" else 3, 97, 130, generator=draw).to(device) for name in network.inputs]
+    found = cast(Any, network).pooled_features(*inputs).double().cpu().numpy()
+    network.train(training)
+    return cast(NDArray[np.float64], found)
