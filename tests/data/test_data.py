@@ -9,6 +9,7 @@ import pytest
 import torch
 from fakes import write_fake
 from numpy.typing import NDArray
+from torch.utils.data import DistributedSampler
 
 from sdsiqa.benchmarks import CSIQ, LIVEC, Benchmark
 from sdsiqa.benchmarks.splits import PARTS, Split
@@ -90,6 +91,7 @@ def test_the_grid_reaches_all_borders() -> None:
 
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_devices_share_one_order(world: int) -> None:
+    assert isinstance(EpochSampler(10, True, seed=5), DistributedSampler)  # else a trainer would share its positions out again
     samplers = [EpochSampler(10, True, seed=5, rank=rank, world=world) for rank in range(world)]
     single = [position for _, position in EpochSampler(10, True, seed=5)]
     shares = [[position for _, position in sampler] for sampler in samplers]

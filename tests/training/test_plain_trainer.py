@@ -16,9 +16,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 import sdsiqa
 from sdsiqa import SDSIQA, QualityDataModule, QualityTask, metrics
 from sdsiqa.benchmarks import LIVEC
+from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import read_image, write_image
 from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
 from sdsiqa.saliency import SDSP
+from sdsiqa.training import TimmSyncBatchNorm
 
 pytestmark = pytest.mark.filterwarnings("default")
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,23 @@ def test_a_trainer_of_ones_own_logs_chooses_and_tests(tmp_path: Path, monkeypatc
     for name, value in metrics.agreement(score, quality).items():
         assert said[f"test/{name}"] == pytest.approx(value, abs=1e-6, nan_ok=True)
     assert np.isfinite(said["test/srcc"])
+
+
+def test_a_trainer_that_would_change_the_network_is_refused() -> None:
+    """PyTorch's `SyncBatchNorm` takes the place of timm's layers that hold their activation."""
+    two = {"devices": 2, "strategy": "ddp", "accelerator": "cpu", "logger": False}
+    for backbone, options, is_refused in (
+        ("mobilenetv2_035", {"sync_batchnorm": True}, True),
+        ("mobilenetv2_035", {"plugins": [TimmSyncBatchNorm()]}, False),
+        ("test_resnet", {"sync_batchnorm": True}, False),
+    ):
+        task = QualityTask(SDSIQA(ImageBranch(backbone), None, FusionHead(proj_dim=8, head_dim=8)))
+        task.trainer = Trainer(**two, **options)  # type: ignore[arg-type]
+        if is_refused:
+            with pytest.raises(SdsiqaError, match=r"use Trainer\(plugins=\[sdsiqa\.training\.TimmSyncBatchNorm"):
+                task.setup("fit")
+        else:
+            task.setup("fit")
 
 
 SMALL = (  # neither weights nor an hour are at hand

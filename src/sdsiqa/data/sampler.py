@@ -1,17 +1,20 @@
 """The order of images: a function of seed, epoch and position, not of the process."""
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import DistributedSampler
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
+class EpochSampler(DistributedSampler[tuple[int, int]]):
     """Yields `(epoch, position)`, so that a dataset can cut crops that depend on the epoch in any worker.
 
     Lightning calls `set_epoch`. On several devices each takes every `world`-th position of one shuffled order: the
     images of one optimiser step are the same on any number of devices. The order is repeated from its start until all
     devices have equally many; evaluation removes those repeats by index.
+
+    It is a `DistributedSampler`, so that a trainer shares out the positions of no device once more: it would leave images out.
 
     Args:
         size: Images.
@@ -22,8 +25,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
     """
 
     def __init__(self, size: int, shuffle: bool, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.size, self.shuffle, self.seed, self.rank, self.world = size, shuffle, seed, rank, world
-        self.epoch = 0
+        super().__init__(cast(Any, range(size)), num_replicas=world, rank=rank, shuffle=shuffle, seed=seed)
+        self.size, self.world = size, world
         self._resumed: tuple[int, int] | None = None
 
     def set_epoch(self, epoch: int) -> None:

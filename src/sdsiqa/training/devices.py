@@ -10,9 +10,9 @@ import lightning
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.plugins.layer_sync import LayerSync
+from lightning.pytorch.plugins.layer_sync import LayerSync, TorchSyncBatchNorm
 from lightning.pytorch.strategies import DDPStrategy
-from timm.layers.norm_act import convert_sync_batchnorm
+from timm.layers.norm_act import BatchNormAct2d, convert_sync_batchnorm
 from torch import nn
 
 from sdsiqa.errors import SdsiqaError
@@ -146,6 +146,24 @@ class SameStatistics(Callback):
             return
         for buffer in pl_module.buffers():
             torch.distributed.broadcast(buffer, 0)
+
+
+def check_layer_sync(trainer: lightning.Trainer, network: nn.Module) -> None:
+    """Refuse PyTorch's own normalisation over devices for a network whose layers it would replace by others.
+
+    Args:
+        trainer: Of a training that is about to begin.
+        network: What it trains.
+
+    Raises:
+        SdsiqaError: Says what to give the trainer in its place.
+    """
+    is_torchs = isinstance(getattr(trainer.strategy, "_layer_sync", None), TorchSyncBatchNorm)
+    if is_torchs and any(isinstance(module, BatchNormAct2d) for module in network.modules()):
+        raise SdsiqaError(
+            "Trainer(sync_batchnorm=True) would replace timm's normalisation by one without its activation, which is another "
+            "network; use Trainer(plugins=[sdsiqa.training.TimmSyncBatchNorm()])"
+        )
 
 
 def _world(config: Any) -> int:

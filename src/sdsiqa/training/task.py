@@ -24,6 +24,7 @@ from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.objective import Crops, Objective, crops_of
 from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.ranges import check_numbers, check_shares
+from sdsiqa.training.devices import SameStatistics, check_layer_sync
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
 from sdsiqa.training.scores import EpochScores, LoggedAgreement
@@ -121,7 +122,13 @@ class QualityTask(lightning.LightningModule):
         return f"{type(self).__name__}({''.join(parts)}\n)"
 
     def setup(self, stage: str) -> None:
-        """Load pretrained weights and those of a first stage, unless a checkpoint brings its own."""
+        """Load pretrained weights and those of a first stage, unless a checkpoint brings its own.
+
+        Raises:
+            SdsiqaError: As `check_layer_sync`.
+        """
+        if stage == "fit":
+            check_layer_sync(self.trainer, self.network)
         if stage == "fit" and not self.resumes:
             self.network.load_pretrained()
             if self.objective is not None:
@@ -156,8 +163,8 @@ class QualityTask(lightning.LightningModule):
             self.network.start_at(float(data.rows("train")["quality"].mean()))
 
     def configure_callbacks(self) -> list[lightning.Callback]:
-        """Bring what logs `val/srcc` and its kin, where the trainer has nothing that does."""
-        return [] if self._has(LoggedAgreement) else [LoggedAgreement()]
+        """Bring what logs `val/srcc` and its kin, the same on every device, where the trainer has nothing that does."""
+        return [] if self._has(LoggedAgreement) else [SameStatistics(), LoggedAgreement()]
 
     @property
     def learns(self) -> bool:
