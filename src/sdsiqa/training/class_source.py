@@ -158,6 +158,7 @@ def _fields(node: ast.ClassDef) -> list[ast.AnnAssign]:
     return [item for item in node.body if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)]
 
 
+@cache
 def _find(path: str, depth: int) -> tuple[str, ast.ClassDef] | None:
     """Find a class's definition, through re-exports; give its module, too."""
     module, _, name = path.rpartition(".")
@@ -176,17 +177,18 @@ def _find(path: str, depth: int) -> tuple[str, ast.ClassDef] | None:
     return None
 
 
-def _classes_below(package: str) -> Iterator[tuple[str, ast.ClassDef]]:
-    """Yield the classes of all files of a package, with their modules."""
+@cache
+def _classes_below(package: str) -> list[tuple[str, ast.ClassDef]]:
+    """List the classes of all files of a package, with their modules."""
     file = _file(package)
     if file is None or file.name != "__init__.py":
-        return
+        return []
+    found: list[tuple[str, ast.ClassDef]] = []
     for inner in sorted(file.parent.rglob("*.py")):
         module = ".".join([package, *inner.relative_to(file.parent).with_suffix("").parts]).removesuffix(".__init__")
         tree = _tree(module)
-        for node in tree.body if tree is not None else ():
-            if isinstance(node, ast.ClassDef):
-                yield module, node
+        found += [(module, node) for node in (tree.body if tree is not None else ()) if isinstance(node, ast.ClassDef)]
+    return found
 
 
 def _origin(module: str, node: ast.ImportFrom) -> str:

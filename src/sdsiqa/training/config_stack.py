@@ -6,6 +6,8 @@ own defaults, and with another network the whole model does.
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +206,7 @@ def _value(key: tuple[str, ...], value: str) -> Any:
 def _read(file: Path) -> dict[str, Any]:
     """Read a file; sections that are files of their own are read in their place, paths being relative to the file."""
     try:
-        content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+        content: Any = deepcopy(_parsed(file.read_text(encoding="utf-8"), str(file.absolute())))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         why = "does not exist" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
         raise SettingError(f"{file}: {why}; give a YAML file, as in configs/") from error
@@ -214,6 +216,20 @@ def _read(file: Path) -> dict[str, Any]:
         # a run's own configuration: the run lies beside it, also where its folder was moved or copied
         content = {**content, "run": {**(content.get("run") or {}), "folder": str(file.parent)}}
     return _expanded(content, file.parent, top=True)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, name: str) -> Any:
+    """Parse a file of settings: a command reads its files several times, before torch is there and after."""
+    stream = _Named(text)
+    stream.name = name
+    return OmegaConf.to_container(OmegaConf.load(stream), resolve=False)
+
+
+class _Named(StringIO):
+    """A text with the name of its file, which errors say."""
+
+    name: str
 
 
 def _expanded(content: Mapping[Any, Any], folder: Path, top: bool = False) -> dict[str, Any]:

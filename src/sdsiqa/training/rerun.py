@@ -13,8 +13,9 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 from omegaconf import OmegaConf
@@ -77,6 +78,26 @@ def request(words: Sequence[str]) -> str | None:
     Returns:
         64 hexadecimal digits; `None` where the same words may mean another run another time.
     """
+    request = _request(words)
+    return None if request is None else request.hash
+
+
+class _Request(NamedTuple):
+    """What a command line asks for.
+
+    Args:
+        hash: 64 hexadecimal digits.
+        content: Settings of all files.
+        others: Words of the command line over them.
+    """
+
+    hash: str
+    content: dict[str, Any]
+    others: list[str]
+
+
+def _request(words: Sequence[str]) -> _Request | None:
+    """Read what a command line asks for; `None` where the same words may mean another run another time."""
     try:
         content, others = _asked(words)
     except (SdsiqaError, OmegaConfBaseException):  # the parser of the run says what is wrong
@@ -90,16 +111,16 @@ def request(words: Sequence[str]) -> str | None:
     if content.get("seed_everything") is True:
         return None
     seed = os.environ.get("PL_GLOBAL_SEED")
-    asked = json.dumps([content, others, seed, platform.python_version(), _code()], sort_keys=True, default=str)
-    return hashlib.sha256(asked.encode(errors="surrogateescape")).hexdigest()
+    asked = json.dumps([content, others, seed, platform.python_version(), _code(_LIBRARIES)], sort_keys=True, default=str)
+    return _Request(hashlib.sha256(asked.encode(errors="surrogateescape")).hexdigest(), content, others)
 
 
 def _finished(words: Sequence[str]) -> RunFolder | None:
     """Find the run that a command line means, if it is finished."""
-    asked = request(words)
-    if asked is None:
+    request = _request(words)
+    if request is None:
         return None
-    content, others = _asked(words)
+    asked, content, others = request
     settings = content.get("run") or {}
     folder = _word(others, "--run.folder") or settings.get("folder")
     root = _word(others, "--run.root") or settings.get("root") or RunSettings.root
@@ -143,17 +164,18 @@ def _is_foreign(value: Any) -> bool:
     return found is not None and found[1] not in _KNOWN
 
 
-def _code() -> str:
-    """Hash all sources of sdsiqa and the versions of what it stands on."""
-    digest = hashlib.sha256(json.dumps(dict(_versions())).encode())
+@cache
+def _code(libraries: tuple[str, ...]) -> str:
+    """Hash all sources of sdsiqa and the versions of what it stands on, as they are when it is first asked."""
+    digest = hashlib.sha256(json.dumps(dict(_versions(libraries))).encode())
     package = Path(__file__).parents[1]
     for file in sorted(package.rglob("*.py")):
         digest.update(f"{file.relative_to(package).as_posix()}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _versions() -> Iterator[tuple[str, str | None]]:
-    for name in _LIBRARIES:
+def _versions(libraries: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
+    for name in libraries:
         try:
             yield name, importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
