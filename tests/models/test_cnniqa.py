@@ -57,7 +57,7 @@ def test_the_sizes_are_those_of_the_paper() -> None:
 
 def test_twelve_images_are_learnt_by_heart() -> None:
     generator = torch.Generator().manual_seed(3)
-    crops = {"image": torch.rand(12, 3, 64, 64, generator=generator), "quality": torch.rand(12, generator=generator)}
+    crops = {"image": torch.rand(12, 3, 32, 32, generator=generator), "quality": torch.rand(12, generator=generator)}
     torch.manual_seed(0)
     network, objective = CNNIQA(dropout=0.0), PatchLoss()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)

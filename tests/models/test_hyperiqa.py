@@ -86,7 +86,7 @@ def test_half_precision_gives_full_scores() -> None:
 
 def test_twelve_images_are_learnt_by_heart() -> None:
     generator = torch.Generator().manual_seed(3)
-    image, quality = torch.rand(12, 3, 64, 64, generator=generator), torch.rand(12, generator=generator)
+    image, quality = torch.rand(12, 3, 32, 32, generator=generator), torch.rand(12, generator=generator)
     network = build().train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(30):

@@ -42,6 +42,9 @@ MODELS = {
 FIRST = {file.stem.removesuffix("_first"): yaml.safe_load(file.read_text()) for file in (CONFIGS / "model").glob("*_first.yaml")}
 """Model files of first stages, by the name of the method."""
 
+SIDE = 32
+"""Of pictures to learn by heart: the smallest that every method takes, for what is shown does not depend on their size."""
+
 RATES = {"DIQA": 3e-4}
 """Of learning by heart, where the others' is too high: plain convolutions from scratch, without normalisation."""
 
@@ -112,10 +115,10 @@ class TestEveryMethod:
         network = build(kind).train()
         if not learns(network):
             pytest.skip("nothing learns by gradients")
-        pictures = given(network, 12, 64, 64)
+        pictures = given(network, 12, SIDE, SIDE)
         quality = torch.rand(12, generator=torch.Generator().manual_seed(3))
         objective, crops = objective_of(kind), {"quality": quality, **dict(zip(network.inputs, pictures, strict=True))}
-        crops.setdefault("saliency", torch.rand(12, 1, 64, 64))
+        crops.setdefault("saliency", torch.rand(12, 1, SIDE, SIDE))
         network.start_at(float(quality.mean()))
         optimizer = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], RATES.get(kind.__name__, 2e-3))
         for _ in range(200):

@@ -157,7 +157,7 @@ def test_the_start_from_ridge_regression_needs_no_epoch(tmp_path: Path) -> None:
 
 def test_twelve_images_are_learnt_by_heart() -> None:
     generator = torch.Generator().manual_seed(3)
-    image, saliency = torch.rand(12, 3, 64, 64, generator=generator), torch.rand(12, 1, 64, 64, generator=generator)
+    image, saliency = torch.rand(12, 3, 32, 32, generator=generator), torch.rand(12, 1, 32, 32, generator=generator)
     quality = torch.rand(12, generator=generator)
     torch.manual_seed(0)
     network = build(fusion={"head_dim": 32, "dropout": 0.0})
