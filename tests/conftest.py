@@ -25,6 +25,9 @@ def _refuse(self: socket.socket, address: Any) -> None:
 
 socket.socket.connect = _refuse  # type: ignore[method-assign]
 
+# no test cuts the power: the disk may take its time with what thousands of small files hold; programs that tests start still wait
+os.fsync = lambda file: None  # type: ignore[assignment]
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the numerical tests; `make test-portable` runs them on other kernels."""
