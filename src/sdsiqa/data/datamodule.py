@@ -18,7 +18,7 @@ from sdsiqa.benchmarks.splits import PARTS, Split, leaders, make_split
 from sdsiqa.data.cache import DecodedCache, Planes
 from sdsiqa.data.crops import GridCrops, RandomCrops, WholeImage
 from sdsiqa.data.dataset import PICTURES, Cutter, PictureReader, QualityDataset, Sample, collate
-from sdsiqa.data.loader import EpochLoader, SteadyLoader, start_worker
+from sdsiqa.data.loader import EpochLoader, EqualSizeLoader, SteadyLoader, start_worker
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.errors import BenchmarkMismatchError, SdsiqaError
 from sdsiqa.files import user_path
@@ -237,15 +237,23 @@ class QualityDataModule(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Validation part, evaluated as the test part; empty when it is trained on."""
-        return [] if self.fit_on == "train+val" else self._loader(self.rows("val"), self._view())
+        return [] if self.fit_on == "train+val" else self._loader(self.rows("val"), self._view(), joins=self.joins)
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Test part, or all images."""
-        return self._loader(self.rows("test"), self._view())
+        return self._loader(self.rows("test"), self._view(), joins=self.joins)
 
     def predict_dataloader(self) -> DataLoader[Sample]:
         """As the test."""
         return self.test_dataloader()
+
+    @property
+    def joins(self) -> bool:
+        """Whether evaluation reads images of equal size in batches, which `EqualScores` checks: on accelerators alone.
+
+        A CPU works as fast on one image, and its scores are compared byte for byte.
+        """
+        return self.trainer is not None and self.trainer.strategy.root_device.type != "cpu"
 
     def whole_images(self, part: Literal["train", "val", "test"]) -> DataLoader[Sample]:
         """Whole images of a part, one at a time, in order.
@@ -267,7 +275,7 @@ class QualityDataModule(lightning.LightningDataModule):
     def _world(self) -> int:
         return 1 if self.trainer is None else self.trainer.world_size
 
-    def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False) -> DataLoader[Sample]:
+    def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False, joins: bool = False) -> DataLoader[Sample]:
         rank = 0 if self.trainer is None else self.trainer.global_rank
         options: dict[str, Any] = {
             "dataset": QualityDataset(rows, self.reader(), self.inputs if train else self._scored, cut, self.seed),
@@ -278,11 +286,13 @@ class QualityDataModule(lightning.LightningDataModule):
             # copies from pinned memory overlap with computation; pinning without a GPU would only cost
             "pin_memory": self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
         }
+        size = max(1, self.batch_size // self._world)
+        if joins:  # no more than a training step holds, which fits into memory
+            return EqualSizeLoader(batch_size=1, pixels=size * self.patches_per_image * self.crop**2, **options)
         if not train:
             # an image's score depends on that image alone only if it is computed alone: libraries choose their kernels,
             # and so the last digits, by the size of the batch
             return SteadyLoader(batch_size=1, **options)
-        size = max(1, self.batch_size // self._world)
         return EpochLoader(trained=self._trained, batch_size=size, persistent_workers=self.num_workers > 0, **options)
 
     def _trained(self) -> int:

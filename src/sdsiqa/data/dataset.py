@@ -175,6 +175,25 @@ def collate(samples: list[Sample]) -> Sample:
     return batch
 
 
+def join(batches: list[Sample]) -> Sample:
+    """Join batches whose pictures are of one size along their first axis, keeping channels last in memory.
+
+    Args:
+        batches: One or more, with the same fields.
+    """
+    if len(batches) == 1:
+        return batches[0]
+    joined = Sample()
+    for name in batches[0]:
+        parts = [batch[name] for batch in batches]  # type: ignore[literal-required]
+        if parts[0].dim() == 5:
+            value = torch.cat([part.permute(0, 1, 3, 4, 2) for part in parts]).permute(0, 1, 4, 2, 3)
+        else:
+            value = torch.cat(parts)
+        joined[name] = value  # type: ignore[literal-required]
+    return joined
+
+
 def _facts(rows: pd.DataFrame, benchmark: Benchmark, name: str) -> NDArray[np.int64]:
     """Give what the table says of the distortion of each row, as numbers `(n,)`."""
     values, absent = rows[name], {"distortion": "", "level": -1}[name]

@@ -1,4 +1,4 @@
-"""A loader that resumes in the middle of an epoch."""
+"""Loaders: one that resumes in the middle of an epoch, and one that joins images of equal size."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch.utils.data import DataLoader
 
-from sdsiqa.data.dataset import Sample
+from sdsiqa.data.dataset import PICTURES, Sample, join
 from sdsiqa.data.sampler import EpochSampler
 from sdsiqa.runs import signals
 from sdsiqa.runs.process import give_back_memory
@@ -33,6 +33,42 @@ class SteadyLoader(DataLoader[Sample]):
             give_back_memory()
         with signals.held():
             return super()._get_iterator()
+
+
+class EqualSizeLoader(SteadyLoader):
+    """Joins images that follow each other and are of one size into batches; their order stays.
+
+    Sizes are known when images are read, so workers hand over one at a time. There are at most as many batches as images,
+    which `len` says.
+
+    Args:
+        pixels: The most that a batch holds, all crops together; a single image may have more.
+        options: As for `torch.utils.data.DataLoader`; `batch_size` is 1.
+    """
+
+    def __init__(self, *, pixels: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.pixels = pixels
+
+    def __iter__(self) -> Iterator[Sample]:  # type: ignore[override]
+        """Iterate over the batches."""
+        batch: list[Sample] = []
+        for sample in super().__iter__():
+            if batch and (_shapes(sample) != _shapes(batch[0]) or _pixels(sample) * (len(batch) + 1) > self.pixels):
+                yield join(batch)
+                batch = []
+            batch.append(sample)
+        if batch:
+            yield join(batch)
+
+
+def _shapes(sample: Sample) -> list[tuple[int, ...]]:
+    return [tuple(sample[name].shape) for name in PICTURES if name in sample]  # type: ignore[literal-required]
+
+
+def _pixels(sample: Sample) -> int:
+    crops, _, height, width = sample["image"].shape[1:]
+    return crops * height * width
 
 
 class EpochLoader(SteadyLoader):

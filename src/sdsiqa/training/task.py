@@ -25,6 +25,7 @@ from sdsiqa.models.objective import Crops, Objective, crops_of
 from sdsiqa.runs.first_stage import NOTHING, FirstStage
 from sdsiqa.runs.ranges import check_numbers, check_shares
 from sdsiqa.training.devices import SameStatistics, check_layer_sync
+from sdsiqa.training.equal_scores import EqualScores
 from sdsiqa.training.first_stage import load_first_stage
 from sdsiqa.training.optimisation import ParameterGroup, Schedule, parameter_groups, scheduler
 from sdsiqa.training.scores import EpochScores, LoggedAgreement
@@ -113,6 +114,7 @@ class QualityTask(lightning.LightningModule):
         if ridge_start is not None and regression is not None:
             raise ValueError("there are both a ridge_start and a regression; set one of them to null")
         _check_optimizer(self.optimizer)
+        self._equal_scores = EqualScores()
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
         self._forward: Callable[..., Tensor] = torch.compile(network) if compile else network
 
@@ -247,10 +249,18 @@ class QualityTask(lightning.LightningModule):
 
     def validation_step(self, batch: Sample, batch_idx: int) -> dict[str, Tensor]:
         """Score images: the mean over their crops."""
-        return {"index": batch["index"], "score": self.score(batch).mean(1), "quality": batch["quality"]}
+        score = self._equal_scores(lambda images: self.score(images).mean(1), batch)
+        return {"index": batch["index"], "score": score, "quality": batch["quality"]}
 
     test_step = validation_step
     predict_step = validation_step
+
+    def on_validation_epoch_start(self) -> None:
+        """Measure anew whether images may be scored together: the weights are others."""
+        self._equal_scores.start()
+
+    on_test_epoch_start = on_validation_epoch_start
+    on_predict_epoch_start = on_validation_epoch_start
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser over groups of weights and the schedule over steps; neither where nothing learns."""
