@@ -5,8 +5,9 @@ import contextlib
 import dataclasses
 import os
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from bench.__main__ import table
 from bench.compute import Backbones, BetweenBare, Load, Ready, two_branches
 from bench.loading import images_per_second
-from bench.measure import Row, compare, machine
+from bench.measure import Row, compare, in_turns, machine
 from bench.pictures import gather
 from sdsiqa.files import write_json
 from sdsiqa.runs.process import keep_freed_memory
@@ -125,6 +126,35 @@ def step(load: Load, turns: int, way: Way) -> list[Row]:
     ]
 
 
+@torch.inference_mode()
+def evaluation(backbone: str, turns: int, size: int, count: int = 12) -> Row:
+    """Compare whole pictures computed together with the same pictures one by one, in float32.
+
+    Args:
+        backbone: In timm's naming; weights are random.
+        turns: Repetitions.
+        size: Side of a picture in pixels.
+        count: Pictures of a batch.
+    """
+    torch.manual_seed(0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = two_branches(backbone).eval().to(device)
+    image, saliency = torch.rand(count, 3, size, size, device=device), torch.rand(count, 1, size, size, device=device)
+
+    def alone() -> Tensor:
+        return torch.cat([network(image[i : i + 1], saliency[i : i + 1]) for i in range(count)])
+
+    def rate(score: Callable[[], Tensor]) -> float:
+        start = time.perf_counter()
+        score().cpu()  # waits for the device
+        return count / (time.perf_counter() - start)
+
+    gap = float((network(image, saliency) - alone()).abs().max())
+    ours, bare = in_turns(lambda: rate(lambda: network(image, saliency)), lambda: rate(alone), turns)
+    how = f"{backbone}, {count} pictures of {size}². Ours: all at once. Bare: one by one. Scores differ by {gap:.1e} at most."
+    return compare("evaluation, pictures together", "pictures/s", ours, bare, None, False, how)
+
+
 def steps(settings: argparse.Namespace) -> Iterator[list[Row]]:
     """Measure the step in every way, the slowest to prepare last."""
     load = Load(settings.backbone, settings.batch, 1, settings.side)
@@ -203,6 +233,8 @@ def main(words: Sequence[str] | None = None) -> None:
             rows += found
             keep()
         best, peak = fastest(rows), torch.cuda.max_memory_allocated()
+        torch.set_float32_matmul_precision("highest")  # as runs score
+        rows.append(evaluation(settings.backbone, settings.turns, settings.size))
         loads, fewest = loader(settings, best.ours)
         rows += loads
         keep(workers_for_one_gpu=fewest, peak_gpu_bytes=peak)

@@ -1,6 +1,7 @@
 """The benchmark of speed runs in a tiny setting; what it finds here says nothing of speed."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from bench.loading import images_per_second
 from bench.measure import Row, compare, in_turns
 from bench.memory import loader_here, training_peak
 from bench.pictures import gather, many
-from bench.programs import program, whole_programs
+from bench.programs import Cost, program, whole_programs
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,7 +82,7 @@ def test_everything_is_written_with_machine_and_versions(
     # fresh processes have a test of their own, and each would import for seconds
     monkeypatch.setattr("bench.memory.child", lambda *words: 100.0)
     monkeypatch.setattr("bench.programs.child", lambda *words: 100.0)
-    monkeypatch.setattr("bench.programs.program", lambda *words: (1.0, 100.0))
+    monkeypatch.setattr("bench.programs.program", lambda *words: Cost(1.0, 1.0, 100.0))
     file = tmp_path / "bench.json"
     words = "--backbone test_resnet --images 2 --crops 1 --side 64 --turns 1 --files 12 --size 96 --few 12 --many 24 --scored 3"
     main([*words.split(), "--output", str(file)])
@@ -171,6 +172,9 @@ def test_each_way_of_a_step_runs_anywhere_and_without_a_gpu_says_so(tmp_path: Pa
         assert step.ours > 0
         assert rate.unit == "crops/s"
         assert rate.name.endswith(way.name)
+    row = gpu.evaluation(TINY.backbone, turns=2, size=64, count=3)
+    assert row.ours > 0
+    assert float(re.search(r"differ by (\S+) at most", row.how)[1]) < 1e-5  # type: ignore[index]
     if not torch.cuda.is_available():
         gpu.main(["--output", str(tmp_path / "bench-gpu.json")])
         assert "there is no GPU here" in capsys.readouterr().out
