@@ -14,7 +14,7 @@ import yaml
 from runs import CONFIGS, run_file
 from sdsiqa.errors import SettingError
 from sdsiqa.experiments.resolve_config import Resolved, resolve
-from sdsiqa.training.config_stack import one_config
+from sdsiqa.training.config_stack import laid_over, one_config
 from sdsiqa.training.task import QualityTask
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -40,9 +40,7 @@ compile: true
 @functools.cache
 def stacked(*words: object) -> dict[str, Any]:
     """Give what files come to, which is read and left as it is."""
-    flag, text, *_ = one_config([str(word) for word in words])
-    assert flag == "--config"
-    return dict(yaml.load(text, yaml.CSafeLoader))
+    return laid_over([str(word) for word in words])[0]
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -69,8 +67,8 @@ def other(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("method", METHODS, ids=lambda file: file.stem)
 def test_nothing_leaks_into_a_method_from_what_lies_below(method: Path, other: Path) -> None:
     most = [*RUN, "--model", str(other)]  # sets everything, so all overlays come over it, and one of them over the others
+    alone = yaml.safe_load(method.read_text())
     for under, overlay in [*itertools.product([most], OVERLAYS), *itertools.product(UNDER, OVERLAYS[:1])]:
-        alone = yaml.safe_load(method.read_text())
         network = stacked(*under)["model"]["network"]["class_path"]
         if network == alone["network"]["class_path"]:
             continue  # the same network: the method lies over it

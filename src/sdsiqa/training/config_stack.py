@@ -41,6 +41,27 @@ def one_config(words: Sequence[str]) -> list[str]:
     Raises:
         SettingError: A file does not exist, or holds no settings.
     """
+    content, others = laid_over(words)
+    try:
+        config = ["--config", OmegaConf.to_yaml(OmegaConf.create(content))] if content else []
+    except OmegaConfBaseException as error:
+        place = getattr(error, "full_key", None) or "a setting"
+        raise SettingError(f"{place}: {str(error).partition(chr(10))[0]}; a reference is written ${{oc.env:NAME}}") from error
+    return [*config, *others]
+
+
+def laid_over(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Lay all files of a command line over each other.
+
+    Args:
+        words: Words after the verb.
+
+    Returns:
+        The settings, references as they are written, and the words that no later file or word replaces.
+
+    Raises:
+        SettingError: A file does not exist, or holds no settings.
+    """
     stack = _Stack()
     waiting = list(words)
     while waiting:
@@ -59,7 +80,7 @@ def one_config(words: Sequence[str]) -> list[str]:
             value = waiting.pop(0)
         key = () if name in ("-c", "--config") else tuple(name.lstrip("-").split("."))
         stack.take(key, value, [word] if equals else [word, value])
-    return stack.words()
+    return stack.content, [word for _, kept in stack.kept for word in kept]
 
 
 class _Stack:
@@ -98,15 +119,6 @@ class _Stack:
         if _class_of(below, _NETWORK) and _differs(_class_of(below, _NETWORK), _class_of(above, _NETWORK)):
             below["model"] = {}
         self.content = _laid(below, above)
-
-    def words(self) -> list[str]:
-        """Give what the parser reads."""
-        try:
-            config = ["--config", OmegaConf.to_yaml(OmegaConf.create(self.content))] if self.content else []
-        except OmegaConfBaseException as error:
-            place = getattr(error, "full_key", None) or "a setting"
-            raise SettingError(f"{place}: {str(error).partition(chr(10))[0]}; a reference is written ${{oc.env:NAME}}") from error
-        return [*config, *(word for _, words in self.kept for word in words)]
 
     def _names_class(self, key: tuple[str, ...], value: str) -> bool:
         """Say whether a word names a class for a part that a file has given a class."""

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -26,7 +26,7 @@ from sdsiqa.files import leaves, user_path
 from sdsiqa.runs.environment import PACKAGES
 from sdsiqa.runs.folder import RunFolder, RunSettings
 from sdsiqa.runs.process import LAUNCHERS
-from sdsiqa.training.config_stack import one_config
+from sdsiqa.training.config_stack import laid_over
 
 _LIBRARIES = (*PACKAGES, "jsonargparse", "omegaconf", "torchmetrics")
 _CLASS = re.compile(r"([A-Za-z_]\w*)\.(?:\w+\.)*[A-Z]\w*")
@@ -141,11 +141,8 @@ def _finished(words: Sequence[str]) -> RunFolder | None:
 
 def _asked(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """Give the settings of all files as one, with variables filled in, and the words of the command line over them."""
-    merged = one_config(words)
-    if not merged or merged[0] != "--config":
-        return {}, merged
-    content = OmegaConf.to_container(OmegaConf.create(merged[1]), resolve=True)
-    return (content if isinstance(content, dict) else {}), merged[2:]  # type: ignore[return-value]
+    content, others = laid_over(words)
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.create(content), resolve=True)), others
 
 
 def _word(words: Sequence[str], option: str) -> str | None:
