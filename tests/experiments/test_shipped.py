@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from runs import CONFIGS
 from sdsiqa.experiments.definition import Experiment, Variant
@@ -85,6 +84,9 @@ def test_experiments_that_share_runs_agree_on_them() -> None:
 
 
 def test_a_sweep_calls_the_same_command_line() -> None:
+    # an import of seconds, which every process that runs tests would wait for
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
     sweep = yaml.safe_load((FOLDER / "livec" / "sweep.yaml").read_text())
     drawn = {name: {"value": how.get("min", how.get("values", [None])[0])} for name, how in sweep["parameters"].items()}
     arguments = create_sweep_command_args({"args": drawn})["args"]
