@@ -1,5 +1,6 @@
 """`sdsiqa export`: the file scores as the checkpoint does, for CNN and ViT bodies, at every size."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,18 @@ def test_a_network_for_one_size_is_exported_for_its_crops_or_refused() -> None:
         CheckpointError, match=r"^best\.ckpt: CNNIQA cannot be exported: not for pictures of any size \(.*checkpoint"
     ):
         exported(whole, "best.ckpt")
+
+
+def test_a_network_of_windows_is_exported_for_its_crops_and_for_no_other_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch takes hours to trace windows of any size, so that it is not tried."""
+    whole = recipe("SDSIQA", view="whole", **branches("swin_tiny_patch4_window7_224", propagate=False, saliency_branch=None))
+    with pytest.raises(
+        CheckpointError, match=r"any size \(Swin\w+ works in windows, which PyTorch would trace for hours\); score"
+    ):
+        exported(Scorer(whole.build_network(), CentrePrior(), whole), "best.ckpt")
+    monkeypatch.setattr(sys.modules[__name__], "window_partition", None, raising=False)
+    _, size, _ = exported(Scorer(OfOneSize(), CentrePrior(), recipe("CNNIQA", view="grid")), "best.ckpt")
+    assert size == "64×64 pixels"
 
 
 def test_small_numbers_under_a_root_are_kept() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from sdsiqa.errors import CheckpointError
 from sdsiqa.inference.onnx_file import ATTENTION, SCORE
 from sdsiqa.inference.onnx_operators import REPLACED
 from sdsiqa.models.base import QualityNetwork
@@ -20,6 +22,20 @@ OPSET = 18
 
 SIDES = (131, 97)
 """Of the picture that is traced: odd, so that levels that are rounded up differ in size from those that are rounded down."""
+
+
+def check_free_sizes(network: QualityNetwork) -> None:
+    """Refuse what PyTorch would trace for hours while sizes are free: each block cuts its features into windows.
+
+    Args:
+        network: What is exported for pictures of any size.
+
+    Raises:
+        CheckpointError: It has such blocks, as Swin does; says which.
+    """
+    for module in network.modules():
+        if hasattr(sys.modules.get(type(module).__module__), "window_partition"):  # how timm's files call that cut
+            raise CheckpointError(f"{type(module).__name__} works in windows, which PyTorch would trace for hours")
 
 
 class _Outputs(nn.Module):
@@ -46,8 +62,11 @@ def to_onnx(network: QualityNetwork, side: int | None = None) -> Any:
         places in source files.
 
     Raises:
+        CheckpointError: As `check_free_sizes`.
         Exception: Of any kind: PyTorch's, where it cannot trace the network.
     """
+    if side is None:
+        check_free_sizes(network)
     height, width = SIDES if side is None else (side, side)
     pictures = tuple(torch.zeros(2, 1 if name == "saliency" else 3, height, width) for name in network.inputs)
     free = dict.fromkeys((0, 2, 3) if side is None else (0,), Dim.DYNAMIC)
