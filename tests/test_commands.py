@@ -5,6 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,34 @@ def test_every_line_is_a_command_that_is_tested_or_says_what_it_needs() -> None:
     assert {words[0] for _, words in OURS} <= {*STAGES, *TOOLS}
     assert len(OURS) > 30
     assert len(MAKE) > 10
+
+
+def named_in_text() -> Iterator[tuple[str, list[str]]]:
+    """Give the commands that stand in sentences of the documents, and in the headers of files of settings."""
+    for file in [*DOCUMENTS, *sorted(ROOT.glob("configs/**/*.yaml")), *sorted(ROOT.glob("experiments/**/*.yaml"))]:
+        text = re.sub(r"^```.*?^```", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)
+        header = re.findall(r"^# +((?:sdsiqa|make) .*?)(?: {2,}.*)?$", text, re.MULTILINE) if file.suffix == ".yaml" else []
+        for line in [*re.findall(r"`((?:sdsiqa|make|python) [^`\n]+)`", text), *header]:
+            yield str(file.relative_to(ROOT)), shlex.split(line)
+
+
+def test_a_command_in_a_sentence_or_a_header_names_what_there_is() -> None:
+    """Its target, verb or module, and each file of ours behind it."""
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets |= {f"train-{file.stem}" for file in ROOT.glob("configs/data/*.yaml")}
+    named = list(named_in_text())
+    assert {words[0] for _, words in named} == {"sdsiqa", "make", "python"}
+    for file, (program, first, *words) in named:
+        said = f"{file}: {program} {first} {shlex.join(words)}"
+        if program == "make":
+            assert first in targets, said
+        elif program == "sdsiqa":
+            assert first in {*STAGES, *TOOLS, "VERB", "--help"}, said
+        else:
+            assert first != "-m" or find_spec(words[0]) is not None, said
+        for word in (part for each in words for part in each.partition("ARGS=")[2].split() or [each]):
+            if word.startswith(("configs/", "experiments/")) and not any(sign in word for sign in "<*"):
+                assert (ROOT / word).exists(), said
 
 
 class Read(Exception):  # noqa: N818 - it is no error
