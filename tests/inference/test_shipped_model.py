@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ import skimage.data
 import torch
 from checkpoints import branches, recipe, write_checkpoint
 from fakes import scene
+from packaging.requirements import Requirement
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -146,6 +148,28 @@ def test_the_model_that_ships_scores_three_photographs_as_it_did() -> None:
     assert (scorer(blurred) < scorer(pictures) - 0.4).all()
 
 
+def link_what_it_requires(wheel: Path, site: Path) -> None:
+    """Make a folder of packages that has what a wheel requires, and what that requires, and nothing else.
+
+    The packages are those of this environment: installing torch once more would take minutes.
+    """
+    (facts,) = wheel.glob("sdsiqa-*.dist-info")
+    seen, waiting = set[tuple[str, str]](), [(line, "") for line in Distribution.at(facts).requires or []]
+    site.mkdir()
+    while waiting:
+        text, extra = waiting.pop()
+        needed = Requirement(text)
+        if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
+            continue
+        for more in {"", *needed.extras} - {more for name, more in seen if name == needed.name}:
+            seen.add((needed.name, more))
+            found = distribution(needed.name)
+            waiting += [(line, more) for line in found.requires or []]
+            for top in {file.parts[0] for file in found.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+                if not (site / top).exists():
+                    (site / top).symlink_to(Path(str(found.locate_file(top))))
+
+
 @pytest.mark.slow
 def test_the_wheel_scores_as_the_checkout_does(photo: Path, tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path / "dist")]
@@ -154,9 +178,12 @@ def test_the_wheel_scores_as_the_checkout_does(photo: Path, tmp_path: Path) -> N
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
         content.extractall(tmp_path / "installed")
-    # -P and the path: the package is the wheel's, as if it were installed, and not the checkout's
-    command = [sys.executable, "-P", "-m", "sdsiqa", "score", str(photo), "--scale", "0-1", "--format", "json"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    link_what_it_requires(tmp_path / "installed", tmp_path / "site")
+    assert (tmp_path / "site" / "torch").is_dir()
+    assert not (tmp_path / "site" / "pytest").exists()
+    # -P, -S and the path: the packages are the wheel's and what it requires, and not the checkout's
+    command = [sys.executable, "-P", "-S", "-m", "sdsiqa", "score", str(photo), "--scale", "0-1", "--format", "json"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'installed'}{os.pathsep}{tmp_path / 'site'}"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"{tmp_path / 'installed' / 'sdsiqa' / 'pretrained' / 'sdsiqa-livec.safetensors'}: scores on" in done.stderr
