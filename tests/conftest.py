@@ -30,8 +30,14 @@ os.fsync = lambda file: None  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the numerical tests; `make test-portable` runs them on other kernels."""
+    """Mark the numerical tests; `make test-portable` runs them on other kernels.
+
+    Raises:
+        UsageError: A test is named by an address, so that several processes would not agree on what there is to run.
+    """
     for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: an address names this test; give `ids` that every process makes alike")
         if isinstance(item, pytest.Function) and is_numerical(item):
             item.add_marker(pytest.mark.numerical)
 

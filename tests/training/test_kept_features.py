@@ -44,7 +44,7 @@ def probe(**settings: Any) -> QualityNetwork:
         (probe, {"same_padding": True}),
         (BLIINDS2, {"channel": "luma"}),
     ],
-    ids=str,
+    ids=lambda value: str(getattr(value, "__name__", value)),  # not the address of a function, which each process has for itself
 )
 def test_other_settings_compute_features_of_their_own(
     make: Callable[..., QualityNetwork], settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
