@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import gpu, growth
+from bench import gpu, growth, onnx_file
 from bench.__main__ import main, table
 from bench.by_hand import BetweenByHand, loop_by_hand
 from bench.compute import Load, fit
@@ -129,6 +129,14 @@ def test_whole_programs_run_as_people_call_them(tmp_path: Path) -> None:
     assert all(row.ours > 0 and row.bare > 0 for row in rows)
     with pytest.raises(RuntimeError, match="ended with 2"):
         program(["-m", "sdsiqa", "fiit"])
+
+
+@pytest.mark.slow
+def test_an_onnx_file_is_timed_beside_its_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    onnx_file.main(["--backbone", "test_resnet", "--files", "2", "--size", "64", "--turns", "1"])
+    shown = capsys.readouterr().out
+    assert "ONNX file, the network alone" in shown
+    assert "ONNX file, scoring a folder" in shown
 
 
 @pytest.mark.slow
