@@ -25,11 +25,20 @@ from sdsiqa.saliency import CentrePrior
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.slow]
 
 CNN, VIT = "test_resnet", "test_vit"
+
+
+def same_padding(backbone: str) -> dict[str, Any]:
+    """Give the arguments of an SDS-IQA as the model that ships is one: padded as TensorFlow does, statistics frozen."""
+    branch = {"backbone": backbone, "same_padding": True, "frozen_statistics": True}
+    return {**branches(backbone), "image_branch": branch, "saliency_branch": branch, "guidance": "centered"}
+
+
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "SDSIQA-cnn": ("SDSIQA", branches(CNN)),
     "SDSIQA-shrink": ("SDSIQA", {**branches(CNN), "saliency_branch": {"backbone": CNN, "weights": None, "shrink": 2}}),
     "SDSIQA-vit": ("SDSIQA", branches(VIT, propagate=False)),
     "SDSIQA-saliency-pool": ("SDSIQA", {**branches(CNN), "saliency_branch": None, "fusion": {"pool": "saliency", "proj_dim": 8}}),
+    "SDSIQA-same-padding": ("SDSIQA", same_padding("test_efficientnet")),
     "CNNIQA": ("CNNIQA", {"width": 16}),
     "HyperIQA-cnn": ("HyperIQA", {"backbone": CNN}),
     "HyperIQA-vit": ("HyperIQA", {"backbone": VIT}),

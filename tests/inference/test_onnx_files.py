@@ -1,5 +1,6 @@
 """ONNX files in the place of a checkpoint: read, run, and refused in one sentence."""
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from checkpoints import recipe, write_checkpoint
 from fakes import scene
 from onnx import TensorProto, helper
+from timm.layers.padding import get_same_padding
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
@@ -19,6 +21,7 @@ import sdsiqa
 from sdsiqa.cli import main
 from sdsiqa.errors import CheckpointError, ImageError, MissingExtraError
 from sdsiqa.images import write_image
+from sdsiqa.inference import onnx_operators
 from sdsiqa.inference.onnx_check import drawn_pictures, largest_difference
 from sdsiqa.inference.onnx_file import OnnxNetwork, read_onnx
 from sdsiqa.inference.onnx_operators import adaptive_average
@@ -182,6 +185,11 @@ def test_a_file_is_compared_with_its_network_in_rank() -> None:
 def test_averages_over_fields_are_those_of_pytorch(size: tuple[int, int]) -> None:
     features = torch.rand(2, 3, 13, 17)
     assert torch.allclose(adaptive_average(features, size), F.adaptive_avg_pool2d(features, size), atol=1e-6)
+
+
+def test_padding_in_whole_numbers_is_that_of_timm() -> None:
+    for setting in itertools.product(range(1, 60), range(1, 8), (1, 2, 3), (1, 2)):
+        assert onnx_operators.same_padding(*setting) == get_same_padding(*setting), setting
 
 
 def test_what_cannot_be_exported_is_one_sentence_and_no_file(

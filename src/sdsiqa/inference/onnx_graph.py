@@ -14,7 +14,7 @@ from torch.export import Dim
 
 from sdsiqa.errors import CheckpointError
 from sdsiqa.inference.onnx_file import ATTENTION, SCORE
-from sdsiqa.inference.onnx_operators import REPLACED
+from sdsiqa.inference.onnx_operators import REPLACED, whole_number_padding
 from sdsiqa.models.base import QualityNetwork
 
 OPSET = 18
@@ -70,7 +70,7 @@ def to_onnx(network: QualityNetwork, side: int | None = None) -> Any:
     height, width = SIDES if side is None else (side, side)
     pictures = tuple(torch.zeros(2, 1 if name == "saliency" else 3, height, width) for name in network.inputs)
     free = dict.fromkeys((0, 2, 3) if side is None else (0,), Dim.DYNAMIC)
-    with _quietly(), torch.no_grad():
+    with _quietly(), whole_number_padding(), torch.no_grad():
         levels = len(network.score_and_attention(*pictures)[1])
         program = torch.export.export(_Outputs(network), pictures, dynamic_shapes=(tuple(free for _ in pictures),), strict=False)
         exported: Any = torch.onnx.export(
