@@ -84,7 +84,7 @@ def main(words: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m bench.onnx_file", description=__doc__)
     parser.add_argument("--backbone", default="mobilenetv2_100", help="of both branches; weights are random")
-    parser.add_argument("--files", type=int, default=40, help="how many pictures are scored")
+    parser.add_argument("--files", type=int, default=24, help="how many pictures are scored")
     parser.add_argument("--size", type=int, default=SIDE, help="their side in pixels")
     parser.add_argument("--turns", type=int, default=2, help="how often whole programs are measured")
     settings = parser.parse_args(words)
