@@ -19,9 +19,10 @@ def test_levels_have_the_places_of_the_picture_whatever_its_sides_are_multiples_
 
 @pytest.mark.parametrize("name", ["gmixer_12_224", "mvitv2_tiny", "coat_tiny"])
 def test_a_backbone_for_one_size_is_refused_when_it_is_built(name: str) -> None:
-    with pytest.raises(
-        ValueError, match=rf"backbone {name} gives no feature maps of a picture of any size .* made it for 224×224"
-    ):
+    said = ["gives no feature maps of a picture of any size .* made it for 224×224"]
+    if name == "coat_tiny":
+        said.append("timm cannot give its levels")  # an older timm takes it apart for no size
+    with pytest.raises(ValueError, match=rf"backbone {name}:? ({'|'.join(said)})"):
         Backbone(name)
 
 

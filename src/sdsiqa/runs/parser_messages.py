@@ -71,7 +71,8 @@ def one_line(message: str, nearest: Callable[[str], str | None], groups: Contain
         else:
             said.append(line)
     if expected and not said:
-        return f"{key} is {value!r}; expected {' or '.join(dict.fromkeys(expected))}"
+        kinds = sorted(dict.fromkeys(expected), key=_TYPES["NoneType"].__eq__)  # null last: versions list it first or last
+        return f"{key} is {value!r}; expected {' or '.join(kinds)}"
     text = " ".join(" ".join(dict.fromkeys(said)).split()) or "is not valid"
     return f"{key}: {text}"[:_LONGEST] if key else text[:_LONGEST]
 

@@ -275,10 +275,11 @@ class Backbone(nn.Module):
             arguments["pretrained_cfg_overlay"] = {"file": str(self.weights_file)}
         if self._out is not None:  # timm gives all levels unless told otherwise
             arguments["out_indices"] = self._out
-        # ViT and Swin are built for one image size unless told otherwise, each in its own words
+        # ViT and Swin are built for one image size unless told otherwise, each in its own words; Swin's come first, because an
+        # older Swin takes any word and heeds these alone
         sizes: tuple[dict[str, Any], ...] = (
-            {"dynamic_img_size": True, "dynamic_img_pad": True},
             {"strict_img_size": False},
+            {"dynamic_img_size": True, "dynamic_img_pad": True},
             {},
         )
         for any_size in sizes:
