@@ -6,6 +6,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # exact versions of everything: the published numbers were made with them; empty takes the newest that pyproject allows
 CONSTRAINTS ?= constraints.txt
+# uv, where it is there, installs much faster than pip; UV= takes pip. It is tried: a shim may stand for nothing
+UV ?= $(shell uv --version > /dev/null 2>&1 && command -v uv)
+# `cpu` takes CPU builds of torch and torchvision from TORCH_INDEX, an index or a folder of wheels; .venv keeps the choice
+KEPT := $(shell cat $(VENV)/.torch 2> /dev/null)
+TORCH ?= $(KEPT)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# the environment of make test-lowest, and the day as of which its versions are found: what comes out later can't change them
+LOWEST ?= .venv-lowest
+LOWEST_DAY ?= 2026-11-28
 DATA ?=
 GPUS ?=
 ARGS ?=
@@ -19,7 +28,22 @@ JOBS ?= 2
 RUNS ?=
 TO ?=
 
-.PHONY: help install demo test test-portable test-browser test-distributed test-faults test-fuzz test-cluster
+ifeq ($(filter-out cpu,$(TORCH)),)
+else
+$(error TORCH=$(TORCH) is no build: TORCH=cpu takes CPU builds, without TORCH it is what the registry has, with CUDA)
+endif
+ifneq ($(TORCH),$(KEPT))
+ifneq ($(wildcard $(VENV)/.installed),)
+$(error $(VENV) has torch $(if $(KEPT),for the CPU,with CUDA): remove that folder first, or name another with VENV=)
+endif
+endif
+# a program of its own, found when it is needed
+PIP = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install) --quiet
+LOCK = $(if $(CONSTRAINTS),--constraint $(if $(TORCH),$(VENV)/constraints-cpu.txt,$(CONSTRAINTS)))
+CPU_FROM = $(if $(wildcard $(TORCH_INDEX)),--find-links,--extra-index-url) '$(TORCH_INDEX)' $(if $(UV),--index-strategy unsafe-best-match)
+MEGABYTES = $(if $(TORCH),1700,6500)
+
+.PHONY: help install demo test test-runs test-lowest test-portable test-browser test-distributed test-faults test-fuzz test-cluster
 .PHONY: docs test-docs drawing check format bench bench-growth bench-gpu methods keep pretrained image clean
 
 help:  ## List the targets
@@ -32,12 +56,21 @@ install: $(VENV)/.installed  ## Install into .venv; does nothing the second time
 # torch and torchvision must come from one build: the constraints name both exactly, and their import is tried
 $(VENV)/.installed: pyproject.toml $(CONSTRAINTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo 'installing into $(VENV): about 6.5 GB, five minutes on two idle cores and a fast line' >&2
-	@$(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev]' & pip=$$!; \
+	@echo '$(TORCH)' > $(VENV)/.torch
+ifeq ($(TORCH),cpu)
+	@test -n '$(CONSTRAINTS)' || { echo 'TORCH=cpu needs the versions of torch and torchvision: CONSTRAINTS=file' >&2; exit 1; }
+	@sed -E 's/^(torch|torchvision)==+([^+]*)$$/\1===\2+cpu/' $(CONSTRAINTS) > $(VENV)/constraints-cpu.txt
+	@pair="$$(grep -E '^(torch|torchvision)==' $(VENV)/constraints-cpu.txt)"; \
+	$(PIP) --dry-run --no-deps $(CPU_FROM) $$pair > /dev/null || { \
+	  echo "found no CPU builds" $$pair "in $(TORCH_INDEX): name an index or a folder of wheels that has both with TORCH_INDEX=," \
+	    "or other versions in a copy of constraints.txt with CONSTRAINTS=" >&2; exit 1; }
+endif
+	@echo 'installing into $(VENV)$(if $(UV), by uv): about $(MEGABYTES) MB, a few minutes on two idle cores and a fast line' >&2
+	@$(PIP) $(LOCK) $(if $(TORCH),$(CPU_FROM)) --editable '.[dev]' & pip=$$!; \
 	trap 'kill $$pip' INT TERM; start=$$SECONDS; \
 	while kill -0 $$pip 2> /dev/null; do \
 	  for wait in {1..$(EVERY)}; do sleep 1; kill -0 $$pip 2> /dev/null || break 2; done; \
-	  echo "  $$(du -sm $(VENV) 2> /dev/null | cut -f1) of about 6500 MB after $$((SECONDS - start)) s" >&2; \
+	  echo "  $$(du -sm $(VENV) 2> /dev/null | cut -f1) of about $(MEGABYTES) MB after $$((SECONDS - start)) s" >&2; \
 	done; wait $$pip
 	@echo 'trying the import of torch, the slowest of all' >&2
 	@$(BIN)/python -W ignore -c 'import torch, torchvision, timm, lightning' || { \
@@ -57,6 +90,18 @@ test: install  ## Run the tests, offline; JOBS=4 for more processes
 test-runs: install  ## Run the tests that start whole programs, trainings most of them (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'slow and not browser' $(ARGS)
 
+test-lowest: $(LOWEST)/.installed  ## Run the tests with the lowest versions that pyproject.toml allows, in .venv-lowest
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n $(JOBS) --dist worksteal -m 'not browser and not slow' \
+	  -W ignore::DeprecationWarning $(ARGS)
+
+# old libraries call new ones as these deprecate: ours are errors in `make test`; pip has no such choice of versions, so uv must be had
+$(LOWEST)/.installed: pyproject.toml
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(if $(UV),,$(LOWEST)/bin/python -m pip install --quiet 'uv>=0.9')
+	$(or $(UV),$(LOWEST)/bin/uv) pip install --python $(LOWEST)/bin/python --quiet --resolution lowest-direct \
+	  --exclude-newer $(LOWEST_DAY) --editable '.[dev]'
+	@touch $@
+
 test-portable: install  ## Run the numerical tests on every kernel of BLAS and PyTorch that this processor can run (five minutes)
 	@$(BIN)/python -m tools.portable $(ARGS)
 
@@ -68,7 +113,7 @@ test-browser: install  ## Open the pages of the report and of the app in Chromiu
 	  else sudo -n apt-get install -qq -y --no-install-recommends chromium; fi > /dev/null || { \
 	    echo 'no Chromium could be installed: apt-get install chromium, as root' >&2; exit 1; }; }
 	@$(BIN)/python -c 'import playwright' 2> /dev/null || \
-	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,browser]'
+	  $(PIP) $(LOCK) --editable '.[dev,browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 test-fuzz: install  ## Run 300 commands with a seeded fault each; FIRST=1000 for other seeds (three minutes)
@@ -86,7 +131,7 @@ test-distributed: install  ## Any number of processes gives the scores of one (m
 # strict: a warning is an error, and so is a dead link or anything that a page would load from the net
 docs: install  ## Build the documentation into site/; installs what is missing
 	@$(BIN)/python -c 'import sphinx, myst_parser, pydata_sphinx_theme, sphinx_design, nbclient, ipykernel' 2> /dev/null || \
-	  $(BIN)/python -m pip install --quiet $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS)) --editable '.[dev,docs]'
+	  $(PIP) $(LOCK) --editable '.[dev,docs]'
 	@rm -rf site
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet docs site
 	$(BIN)/python -m tools.site site
