@@ -71,6 +71,9 @@ def test_an_offline_run_holds_everything(run: Path) -> None:
         "distortions/live-test",
     ):
         assert key in text, key
+    metrics = [record["metric"] for record in found if record["type"] == "metric"]
+    axes = {metric.get("name") or metric["glob_name"]: metric.get("step_metric") for metric in metrics}
+    assert axes == {"trainer/global_step": None, "*": "trainer/global_step", "val/srcc": "trainer/global_step"}
     media = {file.suffixes[-1] for file in (run / "wandb").rglob("media/**/*") if file.is_file()}
     assert media == {".png", ".json"}
 

@@ -90,8 +90,10 @@ def open_logger(
             return None
     # WandbLogger does this only for runs it starts itself
     experiment.define_metric("trainer/global_step")
-    experiment.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    experiment.define_metric("val/srcc", summary="max")
+    steps = "trainer/global_step"
+    experiment.define_metric("*", step_metric=steps, step_sync=True)
+    # a metric that is defined by itself takes nothing over from `*`
+    experiment.define_metric("val/srcc", step_metric=steps, step_sync=True, summary="max")
     if mode == "offline":
         rank_zero_info(f"W&B is offline; `sdsiqa sync {folder}` uploads this run")
     # the server knows how many rows of a resumed run it has
