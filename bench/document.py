@@ -147,13 +147,14 @@ def _growth(growth: Mapping[str, Any] | None) -> Sequence[str]:
     counts = [str(count) for count in growth["counts"]]
     lines = [f"{how}and the highest memory in MB. {_machine({**growth, 'gpu': None})}", ""]
     lines += [
-        f"| | {' | '.join(f'{count} pictures' for count in counts)} | most to least |",
+        f"| | {' | '.join(f'{count} pictures' for count in counts)} | most to that of the smallest set |",
         f"| --- |{' ---: |' * (len(counts) + 1)}",
     ]
     for name, cells in growth["programs"].items():
         each = [cells[count]["ms"] for count in counts]
         shown = [f"{cells[count]['ms']:.3g} ms, {cells[count]['MB']:.0f} MB" for count in counts]
-        lines.append(f"| {name} | {' | '.join(shown)} | {max(each) / max(min(each), 1e-9):.2f} |")
+        lines.append(f"| {name} | {' | '.join(shown)} | {max(each[1:], default=each[0]) / max(each[0], 1e-9):.2f} |")
+    lines += ["", "A ratio above 1 would be growth; below it, the smallest set pays for what a program does once."]
     return lines
 
 
