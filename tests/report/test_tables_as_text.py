@@ -78,8 +78,8 @@ def test_html_renders_as_the_table_it_was() -> None:
 
 
 def test_csv_keeps_every_digit_and_says_nan() -> None:
-    back = pd.read_csv(io.StringIO(csv(table())), float_precision="round_trip")
-    assert back["value"][0] == 0.1 + 0.2
+    back = pd.read_csv(io.StringIO(csv(table())), dtype={"value": str})  # an older pandas loses the last digit of a number
+    assert float(back["value"][0]) == 0.1 + 0.2
     assert csv(table()).splitlines()[2].endswith(",nan")
     assert back["name"].tolist() == [NASTY, SIGNS]
 
