@@ -37,8 +37,8 @@ ifneq ($(wildcard $(VENV)/.installed),)
 $(error $(VENV) has torch $(if $(KEPT),for the CPU,with CUDA): remove that folder first, or name another with VENV=)
 endif
 endif
-# a program of its own, found when it is needed
-PIP = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install) --quiet
+# a program of its own, found when it is needed; without bytecode every start would compile all of torch anew where none may be written
+PIP = $(if $(UV),$(UV) pip install --compile-bytecode --python $(BIN)/python,$(BIN)/python -m pip install) --quiet
 LOCK = $(if $(CONSTRAINTS),--constraint $(if $(TORCH),$(VENV)/constraints-cpu.txt,$(CONSTRAINTS)))
 CPU_FROM = $(if $(wildcard $(TORCH_INDEX)),--find-links,--extra-index-url) '$(TORCH_INDEX)' $(if $(UV),--index-strategy unsafe-best-match)
 MEGABYTES = $(if $(TORCH),1700,6500)
@@ -98,7 +98,7 @@ test-lowest: $(LOWEST)/.installed  ## Run the tests with the lowest versions tha
 $(LOWEST)/.installed: pyproject.toml
 	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
 	$(if $(UV),,$(LOWEST)/bin/python -m pip install --quiet 'uv>=0.9')
-	$(or $(UV),$(LOWEST)/bin/uv) pip install --python $(LOWEST)/bin/python --quiet --resolution lowest-direct \
+	$(or $(UV),$(LOWEST)/bin/uv) pip install --compile-bytecode --python $(LOWEST)/bin/python --quiet --resolution lowest-direct \
 	  --exclude-newer $(LOWEST_DAY) --editable '.[dev]'
 	@touch $@
 

@@ -35,7 +35,10 @@ def test_uv_installs_where_it_is_found_and_works(tmp_path: Path, monkeypatch: py
     program = tmp_path / "bin" / "uv"
     program.parent.mkdir()
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    for status, expected in ((0, f"{program} pip install --python {tmp_path}/v/bin/python --quiet"), (127, "-m pip install")):
+    for status, expected in (
+        (0, f"{program} pip install --compile-bytecode --python {tmp_path}/v/bin/python --quiet"),
+        (127, "-m pip install"),
+    ):
         program.write_text(f"#!/bin/sh\nexit {status}\n")  # a shim for a program that is not there ends with 127
         program.chmod(0o755)
         for target in ("install", "docs"):
@@ -71,7 +74,8 @@ def test_an_environment_keeps_its_choice_of_torch(tmp_path: Path) -> None:
 def test_the_lowest_versions_have_an_environment_of_their_own(tmp_path: Path) -> None:
     said = say("test-lowest", f"LOWEST={tmp_path}/low", "UV=", "JOBS=3", "ARGS=-k some")
     assert f"{tmp_path}/low/bin/python -m pip install --quiet 'uv>=" in said
-    assert f"{tmp_path}/low/bin/uv pip install --python {tmp_path}/low/bin/python --quiet --resolution lowest-direct" in said
+    words = f"--compile-bytecode --python {tmp_path}/low/bin/python --quiet --resolution lowest-direct"
+    assert f"{tmp_path}/low/bin/uv pip install {words}" in said
     marks = re.search(r"-n 3 --dist worksteal -m '([^']+)'", said)
     assert marks
     assert f"-m '{marks[1]}'" in say("test", f"VENV={tmp_path}/v")  # the same tests
