@@ -60,8 +60,7 @@ class ClosedForm(ABC):
         """Give features `(n, D)` and quality `(n,)` of a part, from the folder if they are there; arguments as in calling."""
         rows = data.rows(part)
         quality = rows["quality"].to_numpy(np.float64)
-        name = _key(network, data, rows.index.to_numpy(), device)
-        file = None if self.folder is None else self.folder / f"{name}.npy"
+        file = None if self.folder is None else self.folder / f"{_key(network, data, rows.index.to_numpy(), device)}.npy"
         if file is not None and file.exists():
             return np.load(file, allow_pickle=False), quality
         features = pooled_features(network, data, part, device)
