@@ -123,10 +123,11 @@ def write_document(output: Path = DOC) -> None:
 
 def _machine(content: Mapping[str, Any]) -> str:
     versions, commit = content["versions"], content["git"].get("commit", "")[:7]
+    threads = "1 thread" if content["torch_threads"] == 1 else f"{content['torch_threads']} threads"
     where = content["gpu"] or f"{content['cores_of_this_process']} cores of {content['cpu']}"
     return (
         f"Measured on {where}, {content['date'][:10]}, commit {commit}, torch {versions['torch']}, "
-        f"{content['torch_threads']} threads, pictures: {content['settings']['photographs']}."
+        f"{threads}, pictures: {content['settings']['photographs']}."
     )
 
 
