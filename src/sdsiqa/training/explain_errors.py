@@ -34,13 +34,13 @@ def explained() -> Iterator[None]:
     try:
         yield
     except SdsiqaError as error:
-        plain = _from_worker(error)
+        plain = _from_worker(error) or _from_signal(error)
         if plain is None:
             raise
         raise plain from error
     except Exception as error:
         known = explain(error) if isinstance(error, OSError | RuntimeError | MemoryError | ValueError) else None
-        known = known or _from_checkpoint(error)
+        known = known or _from_signal(error) or _from_checkpoint(error)
         if known is None:
             raise
         raise known from error
@@ -110,10 +110,7 @@ def explain(error: BaseException) -> SdsiqaError | None:
             "1.0, or set trainer.check_val_every_n_epoch to null to count steps over all epochs"
         )
     if _KILLED_WORKER.search(text):
-        return TrainingFaultError(
-            f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
-            "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
-        )
+        return _killed_worker(text)
     if _several() and _GONE.search(text):
         return TrainingFaultError(
             f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
@@ -133,6 +130,26 @@ def _from_checkpoint(error: Exception) -> CheckpointError | None:
                 "remove the file to start again"
             )
     return None
+
+
+def _from_signal(error: BaseException) -> TrainingFaultError | None:
+    """Find a killed loader process behind an error: PyTorch raises it wherever the signal arrives, and others wrap it."""
+    seen: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and inner not in seen:
+        text = " ".join(str(inner).split())
+        if isinstance(inner, RuntimeError) and _KILLED_WORKER.search(text):
+            return _killed_worker(text)
+        seen.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    return None
+
+
+def _killed_worker(text: str) -> TrainingFaultError:
+    return TrainingFaultError(
+        f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
+        "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
+    )
 
 
 def _from_worker(error: SdsiqaError) -> SdsiqaError | None:
