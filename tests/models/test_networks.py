@@ -76,6 +76,7 @@ class TestEveryBody:
         {"fusion": {"linear_path": True}},
         {"image_branch": {"frozen": True}, "saliency_branch": {"frozen": True}},
         {"image_branch": {"frozen_statistics": True}, "saliency_branch": {"frozen_statistics": True}},
+        {"image_branch": {"frozen_levels": 2}, "saliency_branch": {"frozen_levels": 4}, "propagate": False},
     ],
     ids=str,
 )
@@ -145,6 +146,31 @@ def test_frozen_statistics_stay_while_weights_learn() -> None:
     assert all(p.grad is not None for p in network.image_branch.parameters())  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("propagate", [True, False])
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_efficientnet"])
+def test_frozen_levels_stay_while_deeper_ones_learn(backbone: str, propagate: bool) -> None:
+    network = build(backbone, image_branch={"frozen_levels": 2}, propagate=propagate).train()
+    assert network.image_branch is not None
+    body = network.image_branch.backbone
+    before = {name: value.clone() for name, value in body.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
+    network(*pictures()).sum().backward()
+    optimizer.step()
+    changed = {name for name, value in body.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = [name for name, p in body.named_parameters() if not p.requires_grad]
+    learning = [name for name, p in body.named_parameters() if p.requires_grad]
+    names = list(before)
+    assert names.index(frozen[-1]) < names.index(learning[0])
+    assert names.index(frozen[-1]) < min(map(names.index, changed))  # statistics, too
+    assert all(p.grad is not None for p in body.parameters() if p.requires_grad)
+
+
+def test_frozen_levels_cost_no_way_back() -> None:
+    network = build("test_efficientnet", image_branch={"frozen_levels": 4}, saliency_branch=None, propagate=False)
+    levels = network.branches(*pictures()).image
+    assert not any(level.requires_grad for level in levels)
+
+
 def test_what_the_network_attends_to_can_be_shown() -> None:
     guides, gates = build().explain(*pictures())
     assert [guide.shape[:2] for guide in guides] == [(2, 1)] * 4
@@ -166,6 +192,8 @@ def test_bodies_of_patches_cannot_be_entered() -> None:
         ({"shared": True, "saliency_branch": {"levels": [-1]}}, "the same levels in both branches"),
         ({"saliency_branch": {"levels": [-1]}}, "the image branch has 4 levels and the saliency branch 1"),
         ({"fusion": {"dropout": 1.0}}, "dropout is 1.0"),
+        ({"image_branch": {"frozen_levels": 5}}, "frozen_levels is 5; test_resnet gives 4 levels here"),
+        ({"image_branch": {"frozen_levels": -1}}, "frozen_levels is -1"),
         ({"fusion": {"proj_dim": 0}}, "proj_dim is 0"),
         ({"saliency_branch": {"attention_kernel": 4}}, "expected an odd number"),
         ({"saliency_branch": {"shrink": 0}}, "shrink is 0"),

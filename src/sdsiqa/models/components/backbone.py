@@ -82,9 +82,11 @@ class Backbone(nn.Module):
         channels: Input channels; those beyond RGB start with zero weights.
         frozen: Whether weights and statistics stay as they are.
         frozen_statistics: Whether normalisation layers keep their statistics while weights learn.
+        frozen_levels: How many of the levels, shallow ones first, stay as they are with all that comes before them; a step
+            computes no gradients there unless something that learns alters what comes out of them.
 
     Raises:
-        ValueError: `levels` is empty, or does not go from shallow to deep.
+        ValueError: `levels` is empty, or does not go from shallow to deep, or there are not so many levels to freeze.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Backbone(nn.Module):
         channels: int = 3,
         frozen: bool = False,
         frozen_statistics: bool = False,
+        frozen_levels: int = 0,
     ) -> None:
         super().__init__()
         self.name, self.weights, self.levels, self.same_padding = name, weights, levels, same_padding
@@ -122,9 +125,11 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(config["std"]).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         self.std: Tensor
+        self._kept = list[nn.Module]()
         self._try(channels)
-        if frozen:
-            self.requires_grad_(False)
+        self._kept = self._first(frozen_levels)
+        for part in [self] if frozen else self._kept:
+            part.requires_grad_(False)
         self.train()  # Lightning trains in the modes that it finds, so what is frozen must say so from the start
 
     @property
@@ -215,11 +220,30 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> "Backbone":
         """Switch to training, except for what is frozen."""
         super().train(mode and not self.frozen)
+        for part in self._kept:
+            part.eval()
         if self.frozen_statistics:
             for module in self.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):  # timm's BatchNormAct2d is one
                     module.eval()
         return self
+
+    def _first(self, levels: int) -> list[nn.Module]:
+        """Give what computes the first levels.
+
+        Raises:
+            ValueError: There are not so many, or what computes them is not in stages.
+        """
+        if not 0 <= levels <= len(self.channels):
+            raise ValueError(f"frozen_levels is {levels!r}; {self.name} gives {len(self.channels)} levels here")
+        if levels and not self.staged:
+            raise ValueError(f"frozen_levels is {levels!r}, and {self.name} cannot be entered between its levels; set it to 0")
+        found, passed = list[nn.Module](), 0
+        for module, is_level in self._steps() if levels else ():
+            if passed < levels:
+                found.append(module)
+                passed += is_level
+        return found
 
     def load_pretrained(self) -> None:
         """Load the weights that `weights` names.

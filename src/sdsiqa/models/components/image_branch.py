@@ -20,6 +20,7 @@ class ImageBranch(nn.Module):
         same_padding: Pad as TensorFlow does, for weights that were trained so.
         frozen: Whether the backbone does not learn.
         frozen_statistics: Whether its normalisation layers keep their statistics while weights learn.
+        frozen_levels: How many of its levels, shallow ones first, do not learn; that saves time where `propagate` is false.
     """
 
     def __init__(
@@ -30,9 +31,10 @@ class ImageBranch(nn.Module):
         same_padding: bool = False,
         frozen: bool = False,
         frozen_statistics: bool = False,
+        frozen_levels: int = 0,
     ) -> None:
         super().__init__()
-        self.backbone = Backbone(backbone, weights, levels, same_padding, 3, frozen, frozen_statistics)
+        self.backbone = Backbone(backbone, weights, levels, same_padding, 3, frozen, frozen_statistics, frozen_levels)
 
     def forward(self, image: Tensor, attention: Sequence[Tensor], guidance: Strengthen, propagate: bool) -> list[Tensor]:
         """Compute the levels.

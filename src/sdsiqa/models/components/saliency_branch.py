@@ -30,6 +30,7 @@ class SaliencyBranch(nn.Module):
         attention_kernel: Side of the spatial attention's convolution in places of the feature map, odd.
         frozen: Whether the backbone does not learn; the attention learns all the same.
         frozen_statistics: Whether its normalisation layers keep their statistics while weights learn.
+        frozen_levels: How many of its levels, shallow ones first, do not learn; that saves time where `propagate` is false.
 
     Raises:
         ValueError: `floor`, `power`, `shrink` or `attention_kernel` is out of range.
@@ -49,6 +50,7 @@ class SaliencyBranch(nn.Module):
         attention_kernel: int = 7,
         frozen: bool = False,
         frozen_statistics: bool = False,
+        frozen_levels: int = 0,
     ) -> None:
         super().__init__()
         self.input, self.strengthening, self.power, self.shrink = input, attention, power, shrink
@@ -59,7 +61,7 @@ class SaliencyBranch(nn.Module):
         if attention_kernel < 1 or attention_kernel % 2 == 0:  # an even one would shift the map by half a place
             raise ValueError(f"attention_kernel is {attention_kernel!r}; expected an odd number of places, 1 or more")
         channels = 4 if input == "concat" else 3
-        self.backbone = Backbone(backbone, weights, levels, same_padding, channels, frozen, frozen_statistics)
+        self.backbone = Backbone(backbone, weights, levels, same_padding, channels, frozen, frozen_statistics, frozen_levels)
         self.attention = nn.ModuleList(SpatialAttention(attention_kernel) for _ in self.backbone.channels)
 
     def share(self, backbone: Backbone) -> None:
