@@ -95,6 +95,23 @@ def test_a_bomb_as_weights_of_a_saliency_model_is_refused_by_name(tmp_path: Path
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("place", ["network", "saliency", "in a list"])
+def test_a_class_that_a_checkpoint_names_anywhere_is_not_even_imported(
+    place: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "exploded"
+    (tmp_path / "bomb_of_a_recipe.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Bomb:\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
+    values, named = json.loads(content["sdsiqa"]), {"class_path": "bomb_of_a_recipe.Bomb", "init_args": {}}
+    part = "network" if place == "in a list" else place
+    values[part]["init_args"]["probe"] = [named] if place == "in a list" else named
+    torch.save(_recipe(content, **values), tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=r"wants 'bomb_of_a_recipe\.Bomb' to be built, and only classes of sdsiqa are"):
+        sdsiqa.load(tmp_path / "other.ckpt")
+    assert not mark.exists()
+
+
 def _recipe(content: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {**content, "sdsiqa": json.dumps({**json.loads(content["sdsiqa"]), **values})}
 
@@ -126,6 +143,7 @@ MISFITS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "recipe of another kind": (lambda c: {**c, "sdsiqa": "[]"}, "its recipe is damaged"),
     "recipe without a part": (lambda c: _recipe(c, grid=None), "its recipe is none of this sdsiqa ("),
+    "recipe without a network": (lambda c: _recipe(c, network=None), "its recipe is none of this sdsiqa (network is None"),
     "crop of nothing": (lambda c: _recipe(c, crop=0), "its recipe is none of this sdsiqa (crop is 0)"),
     "no recipe": (lambda c: {k: v for k, v in c.items() if k != "sdsiqa"}, "was not made by `sdsiqa fit`; it carries no recipe"),
     "another width": (lambda c: _weights(c, lambda k, v: v[:1].repeat(3, *[1] * (v.dim() - 1))), "has shape [3"),

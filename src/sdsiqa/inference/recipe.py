@@ -92,10 +92,15 @@ class Recipe:
             ) from error
         if version != VERSION:
             raise CheckpointError(f"{name}: its recipe has version {version!r}, and this sdsiqa reads {VERSION}; {REMEDY}")
+        # the parser would import, and may build, whatever class these name, before `check_classes` has seen it
+        parts = {key: values.pop(key, None) for key in ("network", "saliency")}
         parser = ArgumentParser(exit_on_error=False)
-        parser.add_class_arguments(cls, "recipe")
+        parser.add_class_arguments(cls, "recipe", skip=set(parts), instantiate=False)
         try:
-            recipe: Recipe = parser.instantiate_classes(parser.parse_object({"recipe": values}))["recipe"]
+            for key, part in parts.items():
+                if not isinstance(part, dict):
+                    raise TypeError(f"{key} is {part!r}; expected a class path and arguments")
+            recipe = cls(**parts, **vars(parser.parse_object({"recipe": values})["recipe"]))
         except (ArgumentError, TypeError, ValueError) as error:
             raise CheckpointError(f"{name}: its recipe is none of this sdsiqa ({_reason(error)}); {REMEDY}") from error
         recipe._check(name)
