@@ -129,7 +129,7 @@ def _factor(schedule: Schedule, warmup: float, step: int, steps: int) -> float:
 
 
 class EMA(WeightAveraging):
-    """Exponential moving average of the weights, which validation and test see.
+    """Exponential moving average of the weights, which validation and test see; nothing where no weight learns.
 
     Args:
         decay: Share of the old average that each step keeps.
@@ -141,6 +141,16 @@ class EMA(WeightAveraging):
             multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
             use_buffers=False,
         )
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Make the average, where there is something to average: what is fitted in closed form changes after this copy."""
+        if any(parameter.requires_grad for parameter in pl_module.parameters()):
+            super().setup(trainer, pl_module, stage)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Leave the average in the network."""
+        if self._average_model is not None:
+            super().on_train_end(trainer, pl_module)
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Let the average begin with the weights before the first step, which were set after `setup` copied them."""
