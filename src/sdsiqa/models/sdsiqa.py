@@ -11,7 +11,9 @@ from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.attention import Strengthen
 from sdsiqa.models.components.fusion_head import FusionHead
 from sdsiqa.models.components.image_branch import ImageBranch
+from sdsiqa.models.components.kernel_map import KernelMap
 from sdsiqa.models.components.saliency_branch import SaliencyBranch
+from sdsiqa.models.probe import Probe
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,18 @@ class SDSIQA(QualityNetwork):
         guidance: How attention acts on the image branch; `centered` is the identity at the start, which frozen statistics need.
         propagate: Whether the next level sees strengthened features; needs a backbone of stages, not of patches.
         shared: Whether the saliency branch uses the image branch's backbone.
+        kernel: Whether a kernel regression on the features of the linear path takes the place of the head. It is fitted
+            (`model.regression`), and nothing else learns: branches and gates are those of a finished training
+            (`model.init_from`), or of their pretrained weights.
+        probe: Frozen features that this regression sees beside those of the linear path; `None` for none.
 
     Raises:
         ValueError: There is no branch, or the parts do not fit together.
     """
 
     inputs: tuple[str, ...] = ("image", "saliency")  # type: ignore[misc]
+    stage_one = ("image_branch", "saliency_branch", "fusion")
+    needs_stage_one = False
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class SDSIQA(QualityNetwork):
         guidance: Strengthen = "residual",
         propagate: bool = True,
         shared: bool = False,
+        kernel: bool = False,
+        probe: Probe | None = None,
     ) -> None:
         super().__init__()
         branches = [branch for branch in (image_branch, saliency_branch) if branch is not None]
@@ -89,6 +99,20 @@ class SDSIQA(QualityNetwork):
             [] if image_branch is None else image_branch.backbone.channels,
             [] if saliency_branch is None else saliency_branch.backbone.channels,
         )
+        self.kernel, self.probe = kernel, probe
+        if probe is not None and not kernel:
+            raise ValueError("probe gives features to a kernel alone; set kernel to true, or probe to null")
+        if kernel:
+            if fusion.linear_path is None:
+                raise ValueError("kernel needs the features of the linear path; set fusion.linear_path to true")
+            self.regressor = KernelMap(len(fusion.linear_path.mean) + (0 if probe is None else len(probe.regressor.mean)))
+            self.requires_grad_(False)
+            self.eval()
+
+    def train(self, mode: bool = True) -> SDSIQA:
+        """Switch to training, unless a kernel is fitted, where nothing learns."""
+        super().train(mode and not self.kernel)
+        return self
 
     def forward(self, image: Tensor, saliency: Tensor | None = None) -> Tensor:
         """Score images.
@@ -106,7 +130,10 @@ class SDSIQA(QualityNetwork):
         """Give scores `(N,)` and the spatial attention of each level `(N, 1, h, w)` in (0, 1); arguments as in `forward`."""
         saliency = image.new_ones(1, 1, 1, 1) if saliency is None else saliency
         levels = self.branches(image, saliency)
-        return self.fusion(levels.image, levels.saliency, saliency), levels.attention
+        if not self.kernel:
+            return self.fusion(levels.image, levels.saliency, saliency), levels.attention
+        features = [self.features_of(levels)] + ([] if self.probe is None else [self.probe.pooled_features(image)])
+        return self.regressor(torch.cat(features, 1).double()).float(), levels.attention
 
     def branches(self, image: Tensor, saliency: Tensor) -> Levels:
         """Run both branches; arguments as in `forward`."""
@@ -120,9 +147,9 @@ class SDSIQA(QualityNetwork):
         return Levels(features, seen, attention)
 
     def pretrained_parts(self) -> list[nn.Module]:
-        """Both backbones, or the one there is."""
+        """Both backbones, or the one there is, and those of the probe."""
         parts = [branch.backbone for branch in (self.image_branch, self.saliency_branch) if branch is not None]
-        return list(dict.fromkeys(parts))
+        return [*dict.fromkeys(parts), *([] if self.probe is None else self.probe.pretrained_parts())]
 
     def start_at(self, quality: float) -> None:
         """Set the last bias, as in `docs/sds-iqa.md`."""
@@ -137,11 +164,21 @@ class SDSIQA(QualityNetwork):
         """Features that the linear path maps to a score: `(N, D)` float32; arguments as in `forward`.
 
         Raises:
+            ValueError: As `features_of`.
+        """
+        return self.features_of(self.branches(image, image.new_ones(1, 1, 1, 1) if saliency is None else saliency))
+
+    def features_of(self, levels: Levels) -> Tensor:
+        """Give `pooled_features` `(N, D)` of what the branches gave.
+
+        Args:
+            levels: Outputs of the branches.
+
+        Raises:
             ValueError: The fusion head has no linear path.
         """
         if self.fusion.linear_path is None:
             raise ValueError("there is no linear path; set fusion.linear_path to true")
-        levels = self.branches(image, image.new_ones(1, 1, 1, 1) if saliency is None else saliency)
         return self.fusion.linear_path.features(self.fusion.gated(levels.image, levels.saliency))
 
     @torch.no_grad()

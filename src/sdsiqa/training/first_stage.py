@@ -51,7 +51,9 @@ def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:
     _check_parts(type(network), str(file))
     found = read_checkpoint(file)["state_dict"]
     for name in _parts(type(network)):
-        part = cast(nn.Module, getattr(network, name))
+        part = cast(nn.Module | None, getattr(network, name))
+        if part is None:  # a branch that this variant does without
+            continue
         prefix = f"network.{name}."
         state = {key[len(prefix) :]: value for key, value in found.items() if str(key).startswith(prefix)}
         try:
@@ -78,7 +80,7 @@ def check_first_stage(model: Mapping[str, Any]) -> None:
     """
     module, _, name = model["network"]["class_path"].rpartition(".")
     kind = getattr(import_module(module), name)
-    if model.get("init_from") is None and _parts(kind):
+    if model.get("init_from") is None and _parts(kind) and getattr(kind, "needs_stage_one", True):
         file = f"configs/overlay/{kind.__module__.rpartition('.')[2]}_first.yaml"
         raise SettingError(
             f"{name} starts from a first stage, and model.init_from names none; train it with `sdsiqa fit -c RUN_FILE -c "

@@ -16,6 +16,7 @@ from torch import nn
 from sdsiqa.data.datamodule import QualityDataModule, to_float
 from sdsiqa.files import user_path, write_bytes
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.probe import Probe
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.ranges import check_numbers
 
@@ -60,6 +61,9 @@ class ClosedForm(ABC):
         """Give features `(n, D)` and quality `(n,)` of a part, from the folder if they are there; arguments as in calling."""
         rows = data.rows(part)
         quality = rows["quality"].to_numpy(np.float64)
+        if isinstance(probe := getattr(network, "probe", None), Probe):  # frozen features are the same in every run
+            own = pooled_features(network, data, part, device)
+            return np.hstack([own, self.features(probe, data, part, device)[0]]), quality
         file = None if self.folder is None else self.folder / f"{_key(network, data, rows.index.to_numpy(), device)}.npy"
         if file is not None and file.exists():
             return np.load(file, allow_pickle=False), quality
