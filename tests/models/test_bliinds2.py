@@ -216,7 +216,7 @@ def test_a_run_fits_and_scores_without_a_step(tmp_path: Path, monkeypatch: pytes
     record = RunFolder(folder).record
     assert (record["state"], record["chosen_by"]) == ("finished", "val/srcc")
     assert record["cost"]["training_hours"] > 0
-    assert len(list((tmp_path / "cache" / "features").glob("*.npy"))) >= 1
+    assert len(list((tmp_path / "cache" / "features").glob("*.npz"))) >= 1
     table = pd.read_csv(folder / "scores" / "live-test.csv")
     assert table["score"].nunique() > 1
     monkeypatch.setitem(sys.modules, "sklearn", None)  # a checkpoint scores without it

@@ -11,11 +11,13 @@ from fakes import write_fake
 from network_fakes import build
 
 from sdsiqa.benchmarks import LIVEC
+from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.bliinds2 import BLIINDS2
 from sdsiqa.models.probe import Probe
 from sdsiqa.saliency import SDSP
+from sdsiqa.training.solvers.closed_form import pooled_features
 from sdsiqa.training.solvers.ridge import RidgeStart
 
 CPU = torch.device("cpu")
@@ -61,3 +63,58 @@ def test_other_settings_compute_features_of_their_own(
     other, _ = start.features(make(**settings), data, "train", CPU)
     assert len(list((tmp_path / "features").iterdir())) == 2
     assert other.shape != first.shape or np.abs(other - first).max() > 1e-3
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QualityDataModule:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    found = QualityDataModule(LIVEC(write_fake("livec", tmp_path / "livec")), SDSP(), crop=32, num_workers=0)
+    found.prepare_data()
+    found.setup("fit")
+    return found
+
+
+def test_splits_share_the_features_of_their_images(
+    data: QualityDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[int] = []
+
+    def counted(network: Any, data: Any, rows: Any, device: Any) -> Any:
+        computed.extend(rows.index)
+        return pooled_features(network, data, rows, device)
+
+    monkeypatch.setattr("sdsiqa.training.solvers.closed_form.pooled_features", counted)
+    start, network = RidgeStart(folder=tmp_path / "features"), probe()
+    start.features(network, data, "train", CPU)
+    data.split = make_split("livec", data.benchmark.table(), 1)
+    found, _ = start.features(network, data, "train", CPU)
+    assert len(computed) == len(set(computed))  # each image once, though both splits train on most of them
+    alone, _ = RidgeStart().features(network, data, "train", CPU)
+    np.testing.assert_array_equal(found, alone)
+
+
+def test_a_probe_beside_a_trained_network_keeps_its_own(data: QualityDataModule, tmp_path: Path) -> None:
+    start = RidgeStart(folder=tmp_path / "features")
+    torch.manual_seed(0)
+    network = dual(kernel=True, probe=Probe(["test_efficientnet"]))
+    found, _ = start.features(network, data, "val", CPU)
+    assert len(list((tmp_path / "features").iterdir())) == 2
+    own, _ = start.features(probe_of(network), data, "val", CPU)
+    assert len(list((tmp_path / "features").iterdir())) == 2
+    np.testing.assert_array_equal(found[:, -own.shape[1] :], own)
+    assert found.shape[1] == len(network.regressor.mean)  # type: ignore[union-attr, arg-type]
+
+
+def probe_of(network: QualityNetwork) -> QualityNetwork:
+    assert isinstance(network.probe, Probe)
+    return network.probe
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive at all"])
+def test_a_damaged_file_is_computed_again(content: bytes, data: QualityDataModule, tmp_path: Path) -> None:
+    start, network = RidgeStart(folder=tmp_path / "features"), probe()
+    first, _ = start.features(network, data, "val", CPU)
+    (file,) = (tmp_path / "features").iterdir()
+    file.write_bytes(content)
+    again, _ = start.features(network, data, "val", CPU)
+    np.testing.assert_array_equal(first, again)

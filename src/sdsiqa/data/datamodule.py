@@ -255,13 +255,13 @@ class QualityDataModule(lightning.LightningDataModule):
         """
         return self.trainer is not None and self.trainer.strategy.root_device.type != "cpu"
 
-    def whole_images(self, part: Literal["train", "val", "test"]) -> DataLoader[Sample]:
-        """Whole images of a part, one at a time, in order.
+    def whole_images(self, rows: pd.DataFrame) -> DataLoader[Sample]:
+        """Whole images, one at a time, in order.
 
         Args:
-            part: Which part.
+            rows: Which, from the table of `rows`.
         """
-        return self._loader(self.rows(part), WholeImage())
+        return self._loader(rows, WholeImage())
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Turn uint8 pictures into float32 in [0, 1], on the device: a quarter of the traffic, and only here."""

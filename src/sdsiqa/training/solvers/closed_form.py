@@ -4,11 +4,13 @@ from __future__ import annotations  # signatures show names, not what they stand
 
 import hashlib
 import io
+import zipfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -60,19 +62,37 @@ class ClosedForm(ABC):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give features `(n, D)` and quality `(n,)` of a part, from the folder if they are there; arguments as in calling."""
         rows = data.rows(part)
-        quality = rows["quality"].to_numpy(np.float64)
-        if isinstance(probe := getattr(network, "probe", None), Probe):  # frozen features are the same in every run
-            own = pooled_features(network, data, part, device)
-            return np.hstack([own, self.features(probe, data, part, device)[0]]), quality
-        file = None if self.folder is None else self.folder / f"{_key(network, data, rows.index.to_numpy(), device)}.npy"
-        if file is not None and file.exists():
-            return np.load(file, allow_pickle=False), quality
-        features = pooled_features(network, data, part, device)
-        if file is not None:
+        found = self._kept(network, data, rows, device)
+        if isinstance(probe := getattr(network, "probe", None), Probe):  # on its own, since many networks share a probe
+            found = np.hstack([found, self._kept(probe, data, rows, device)])
+        return found.astype(np.float64), rows["quality"].to_numpy(np.float64)
+
+    def _kept(
+        self, network: QualityNetwork, data: QualityDataModule, rows: pd.DataFrame, device: torch.device
+    ) -> NDArray[np.floating[Any]]:
+        """Take features from the folder, and compute and keep those that are missing: splits share what they share of images."""
+        if self.folder is None:
+            return pooled_features(network, data, rows, device)
+        file = self.folder / f"{_key(network, data, device)}.npz"
+        known, kept = _read(file)
+        missing = rows.loc[~rows.index.isin(known)]
+        if len(missing):
+            new = pooled_features(network, data, missing, device)
+            known, kept = np.concatenate([known, missing.index.to_numpy()]), new if kept is None else np.concatenate([kept, new])
             buffer = io.BytesIO()
-            np.save(buffer, features, allow_pickle=False)
+            np.savez(buffer, rows=known, features=kept)
             write_bytes(file, buffer.getvalue())
-        return features, quality
+        place = {row: position for position, row in enumerate(known.tolist())}
+        return cast(NDArray[np.floating[Any]], kept)[[place[row] for row in rows.index]]
+
+
+def _read(file: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]] | None]:
+    """Read row numbers and features that were kept; none from a file that is damaged, since they can be computed again."""
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            return content["rows"], content["features"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return np.zeros(0, np.int64), None
 
 
 def standard(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -82,32 +102,33 @@ def standard(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
 
 
 @torch.no_grad()
-def pooled_features(network: QualityNetwork, data: QualityDataModule, part: Part, device: torch.device) -> NDArray[np.float64]:
+def pooled_features(
+    network: QualityNetwork, data: QualityDataModule, rows: pd.DataFrame, device: torch.device
+) -> NDArray[np.floating[Any]]:
     """Compute the network's pooled features of whole images.
 
     Args:
         network: What computes them.
         data: Where the images are.
-        part: Which of them.
+        rows: Which of them.
         device: Where to compute.
 
     Returns:
-        `(n, D)`, in the order of the part's rows.
+        `(n, D)`, in the order of the rows.
     """
     training = network.training
     network.eval()
     found = []
-    loader = data.whole_images(part)
-    for batch in track(loader, f"features of whole images, {part} part of {data.benchmark.name}"):
+    for batch in track(data.whole_images(rows), f"features of whole images of {data.benchmark.name}"):
         pictures = to_float(batch)
         inputs = [pictures[name].flatten(0, 1).to(device) for name in network.inputs]  # type: ignore[literal-required]
-        found.append(cast(Any, network).pooled_features(*inputs).double().cpu().numpy())
+        found.append(cast(Any, network).pooled_features(*inputs).cpu().numpy())
     network.train(training)
     return np.concatenate(found)
 
 
-def _key(network: QualityNetwork, data: QualityDataModule, rows: NDArray[np.int64], device: torch.device) -> str:
-    """Name what decides the features of some rows: weights, settings, images, maps."""
+def _key(network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:
+    """Name what decides the features of an image: weights, settings, images, maps."""
     digest = hashlib.sha256()
     for part in network.pretrained_parts():
         for name, value in part.state_dict().items():
@@ -115,7 +136,6 @@ def _key(network: QualityNetwork, data: QualityDataModule, rows: NDArray[np.int6
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     digest.update(np.round(_drawn_features(network, device), 3).tobytes())
     digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.source.fingerprint()}".encode())
-    digest.update(rows.tobytes())
     return digest.hexdigest()[:24]
 
 
