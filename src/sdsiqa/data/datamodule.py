@@ -256,12 +256,12 @@ class QualityDataModule(lightning.LightningDataModule):
         return self.trainer is not None and self.trainer.strategy.root_device.type != "cpu"
 
     def whole_images(self, rows: pd.DataFrame) -> DataLoader[Sample]:
-        """Whole images, one at a time, in order.
+        """Whole images, one at a time, in order, all of them on every device.
 
         Args:
             rows: Which, from the table of `rows`.
         """
-        return self._loader(rows, WholeImage())
+        return self._loader(rows, WholeImage(), shared=False)
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
         """Turn uint8 pictures into float32 in [0, 1], on the device: a quarter of the traffic, and only here."""
@@ -275,11 +275,13 @@ class QualityDataModule(lightning.LightningDataModule):
     def _world(self) -> int:
         return 1 if self.trainer is None else self.trainer.world_size
 
-    def _loader(self, rows: pd.DataFrame, cut: Cutter, train: bool = False, joins: bool = False) -> DataLoader[Sample]:
-        rank = 0 if self.trainer is None else self.trainer.global_rank
+    def _loader(
+        self, rows: pd.DataFrame, cut: Cutter, train: bool = False, joins: bool = False, shared: bool = True
+    ) -> DataLoader[Sample]:
+        rank, world = (0, 1) if self.trainer is None or not shared else (self.trainer.global_rank, self._world)
         options: dict[str, Any] = {
             "dataset": QualityDataset(rows, self.reader(), self.inputs if train else self._scored, cut, self.seed),
-            "sampler": EpochSampler(len(rows), train, self.seed, rank, self._world),
+            "sampler": EpochSampler(len(rows), train, self.seed, rank, world),
             "num_workers": self.num_workers,
             "collate_fn": collate,
             "worker_init_fn": start_worker,

@@ -140,3 +140,13 @@ def test_validation_sees_the_network_that_the_checkpoint_keeps(root: Path) -> No
     kept = json.loads((folder / "metrics.json").read_text())["many-val"]
     for name in ("srcc", "plcc", "rmse"):  # the course holds what loggers get: float32
         assert course[f"val/{name}"].iloc[-1] == pytest.approx(kept[name], rel=1e-6), name
+
+
+def test_a_start_in_closed_form_is_that_of_one_process(root: Path) -> None:
+    for world in (1, 2):
+        more = ("--trainer.max_epochs", "1", "--model.ridge_start", "sdsiqa.training.RidgeStart", "--model.ridge_start.folder")
+        more += (str(root / f"features-{world}"), "--model.network.init_args.fusion.linear_path", "true")
+        launch(root, world, [["fit", *words(root, "small", root / f"ridge-{world}", world, *more, batch=4)]])
+    one, two = (pd.read_csv(root / f"ridge-{world}" / "metrics.csv").iloc[0] for world in (1, 2))
+    assert one["epoch"] == -1  # before the first step
+    assert two.dropna().to_dict() == pytest.approx(one.dropna().to_dict(), rel=1e-6)

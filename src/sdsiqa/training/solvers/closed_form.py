@@ -95,6 +95,17 @@ def _read(file: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]] | No
         return np.zeros(0, np.int64), None
 
 
+def agree(part: nn.Module, data: QualityDataModule) -> None:
+    """Give every device the solution of the first one: another kind of processor rounds otherwise.
+
+    Args:
+        part: What was solved.
+        data: Knows the trainer and its devices.
+    """
+    if data.trainer is not None and data.trainer.world_size > 1:
+        part.load_state_dict(data.trainer.strategy.broadcast(part.state_dict()))
+
+
 def standard(features: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation `(D,)` of features `(n, D)`; infinite for one that never changes, which says nothing."""
     scale = features.std(0)

@@ -17,7 +17,7 @@ from sdsiqa.metrics.agreement import srcc
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.components.heads import LinearPath
 from sdsiqa.runs.ranges import check_each
-from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, standard
+from sdsiqa.training.solvers.closed_form import FEWEST, ClosedForm, agree, standard
 
 PENALTIES = (1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 """Candidates, for standardised features."""
@@ -75,6 +75,7 @@ class RidgeStart(ClosedForm):
         best = int(np.nanargmax(merits))
         chosen = fits[best]
         path.set(_tensor(chosen.mean), _tensor(chosen.scale), _tensor(chosen.weight), chosen.bias)
+        agree(path, data)
         return f"ridge start: penalty {self.penalties[best]:g} of {len(quality)} images, {what} {merits[best]:.4f}"
 
     def solved(self, network: QualityNetwork) -> list[nn.Parameter]:
