@@ -1,5 +1,6 @@
 """Features that are kept between runs belong to the settings that made them."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,17 @@ def probe_of(network: QualityNetwork) -> QualityNetwork:
     return network.probe
 
 
-@pytest.mark.parametrize("content", [b"", b"PK", b"no archive at all"])
+def archive(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK", b"no archive at all", archive(rows=np.arange(14), features=np.zeros((7, 3))), archive(rows=np.arange(14))],
+    ids=["empty", "a mark alone", "text", "fewer features than rows", "no features"],
+)
 def test_a_damaged_file_is_computed_again(content: bytes, data: QualityDataModule, tmp_path: Path) -> None:
     start, network = RidgeStart(folder=tmp_path / "features"), probe()
     first, _ = start.features(network, data, "val", CPU)

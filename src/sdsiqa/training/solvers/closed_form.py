@@ -90,9 +90,10 @@ def _read(file: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]] | No
     """Read row numbers and features that were kept; none from a file that is damaged, since they can be computed again."""
     try:
         with np.load(file, allow_pickle=False) as content:
-            return content["rows"], content["features"]
+            rows, features = content["rows"], content["features"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return np.zeros(0, np.int64), None
+        rows, features = np.zeros(1, np.int64), np.zeros(0)
+    return (rows, features) if rows.shape == features.shape[:1] else (np.zeros(0, np.int64), None)
 
 
 def agree(part: nn.Module, data: QualityDataModule) -> None:
