@@ -87,7 +87,7 @@ def type_of(network: QualityNetwork, parameters: int) -> str:
     if not parameters:
         return "no reference, features"
     asks = ", image and map" if "saliency" in network.inputs else ""
-    return f"no reference, {'two stages' if getattr(network, 'stage_one', ()) else 'one stage'}{asks}"
+    return f"no reference, {'two stages' if network.stage_one and network.needs_stage_one else 'one stage'}{asks}"
 
 
 def weigh(kind: type[QualityNetwork]) -> tuple[QualityNetwork, int]:

@@ -16,6 +16,8 @@ _OF_NETWORK = {
         "('image', 'saliency')",
     ),
     "whole": Attribute(is_flag, "true or false", "True"),
+    "stage_one": Attribute(is_texts, "a tuple of names of submodules", "('encoder',)"),
+    "needs_stage_one": Attribute(is_flag, "true or false", "True"),
 }
 
 
@@ -28,7 +30,6 @@ _OF_METHOD = {
     ),
     "paper": Attribute(is_text, "a text", "'Kang et al., Convolutional neural networks for NR-IQA, CVPR 2014'", required=True),
     "differs": Attribute(is_texts, "a tuple of sentences", "('The loss is L1.',)"),
-    "stage_one": Attribute(is_texts, "a tuple of names of submodules", "('encoder',)"),
 }
 
 
@@ -41,6 +42,12 @@ class QualityNetwork(nn.Module, ABC):
     whole: ClassVar[bool] = False
     """Whether it is defined on whole images: these are what it scores, whatever `data.view` is. Others score a fixed grid of
     crops, and average, unless `data.view` is `whole`. Either kind may train on crops."""
+
+    stage_one: ClassVar[tuple[str, ...]] = ()
+    """Submodules whose weights come from a first stage (`model.init_from`), under the same names there."""
+
+    needs_stage_one: ClassVar[bool] = True
+    """Whether it is another method without a first stage, where `stage_one` names something."""
 
     forward: Callable[..., Tensor]
     """`N × (C, h, w)` float32 in [0, 1] for each input, to scores `(N,)` float32."""
@@ -115,8 +122,6 @@ class Method(QualityNetwork):
     """Authors, title, venue and year."""
     differs: ClassVar[tuple[str, ...]] = ()
     """Differences from the paper, a sentence each."""
-    stage_one: ClassVar[tuple[str, ...]] = ()
-    """Submodules whose weights come from the first stage (`model.init_from`), under the same names there."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

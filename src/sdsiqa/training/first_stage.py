@@ -50,7 +50,7 @@ def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:
     file = cast(Path, stage.file)
     _check_parts(type(network), str(file))
     found = read_checkpoint(file)["state_dict"]
-    for name in _parts(type(network)):
+    for name in network.stage_one:
         part = cast(nn.Module | None, getattr(network, name))
         if part is None:  # a branch that this variant does without
             continue
@@ -80,7 +80,7 @@ def check_first_stage(model: Mapping[str, Any]) -> None:
     """
     module, _, name = model["network"]["class_path"].rpartition(".")
     kind = getattr(import_module(module), name)
-    if model.get("init_from") is None and _parts(kind) and getattr(kind, "needs_stage_one", True):
+    if model.get("init_from") is None and kind.stage_one and kind.needs_stage_one:
         file = f"configs/overlay/{kind.__module__.rpartition('.')[2]}_first.yaml"
         raise SettingError(
             f"{name} starts from a first stage, and model.init_from names none; train it with `sdsiqa fit -c RUN_FILE -c "
@@ -93,11 +93,7 @@ def check_first_stage(model: Mapping[str, Any]) -> None:
 
 
 def _check_parts(kind: type[QualityNetwork], place: str) -> None:
-    if not _parts(kind):
+    if not kind.stage_one:
         raise CheckpointError(
             f"{kind.__name__} takes no weights from a first stage, and model.init_from is {place}; leave model.init_from out"
         )
-
-
-def _parts(kind: type[QualityNetwork]) -> tuple[str, ...]:
-    return tuple(getattr(kind, "stage_one", ()))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sdsiqa.errors import CheckpointError, WeightsNotFoundError
 from sdsiqa.files import user_path
 from sdsiqa.models.components.any_size import smallest_multiple
+from sdsiqa.runs.ranges import check_counts
 
 _TABLES = ("relative_position_index", "attn_mask")
 """Buffers that older files carry and that the backbone computes by itself."""
@@ -234,8 +235,11 @@ class Backbone(nn.Module):
         Raises:
             ValueError: There are not so many, or what computes them is not in stages.
         """
-        if not 0 <= levels <= len(self.channels):
-            raise ValueError(f"frozen_levels is {levels!r}; {self.name} gives {len(self.channels)} levels here")
+        check_counts(0, frozen_levels=levels)
+        if levels > len(self.channels):
+            raise ValueError(
+                f"frozen_levels is {levels!r}, and {self.name} gives {len(self.channels)} levels here; give at most those"
+            )
         if levels and not self.staged:
             raise ValueError(f"frozen_levels is {levels!r}, and {self.name} cannot be entered between its levels; set it to 0")
         found, passed = list[nn.Module](), 0
