@@ -109,8 +109,6 @@ def explain(error: BaseException) -> SdsiqaError | None:
             f"trainer.val_check_interval is {found[1]}, and an epoch has {found[2]} steps; give at most as many, a share up to "
             "1.0, or set trainer.check_val_every_n_epoch to null to count steps over all epochs"
         )
-    if _KILLED_WORKER.search(text):
-        return _killed_worker(text)
     if _several() and _GONE.search(text):
         return TrainingFaultError(
             f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
@@ -139,17 +137,13 @@ def _from_signal(error: BaseException) -> TrainingFaultError | None:
     while inner is not None and inner not in seen:
         text = " ".join(str(inner).split())
         if isinstance(inner, RuntimeError) and _KILLED_WORKER.search(text):
-            return _killed_worker(text)
+            return TrainingFaultError(
+                f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
+                "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
+            )
         seen.append(inner)
         inner = inner.__cause__ or inner.__context__
     return None
-
-
-def _killed_worker(text: str) -> TrainingFaultError:
-    return TrainingFaultError(
-        f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
-        "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
-    )
 
 
 def _from_worker(error: SdsiqaError) -> SdsiqaError | None:
