@@ -15,6 +15,8 @@ from sdsiqa.models.components.saliency_branch import SaliencyBranch
 from sdsiqa.models.probe import Probe
 from sdsiqa.models.sdsiqa import SDSIQA
 from sdsiqa.runs.folder import RunFolder
+from sdsiqa.training.solvers.ridge import RidgeStart
+from sdsiqa.training.task import QualityTask
 
 SMALL = """
 model:
@@ -72,6 +74,11 @@ def test_what_cannot_be_is_refused() -> None:
         SDSIQA(image, saliency, FusionHead(proj_dim=8, head_dim=8), kernel=True)
     with pytest.raises(ValueError, match="set kernel to true, or probe to null"):
         SDSIQA(image, saliency, fusion, probe=Probe(["test_convnext"]))
+
+
+def test_a_start_for_a_head_that_is_not_asked_is_refused() -> None:
+    with pytest.raises(ValueError, match="ridge_start starts what is trained, and SDSIQA is fitted; set it to null"):
+        QualityTask(SDSIQA(*parts(), kernel=True), ridge_start=RidgeStart())
 
 
 @pytest.mark.parametrize("branch", [None, "saliency_branch", "image_branch"])

@@ -113,6 +113,8 @@ class QualityTask(lightning.LightningModule):
         check_shares(frozen_fraction=frozen_fraction)
         if ridge_start is not None and regression is not None:
             raise ValueError("there are both a ridge_start and a regression; set one of them to null")
+        if ridge_start is not None and hasattr(network, "regressor"):
+            raise ValueError(f"ridge_start starts what is trained, and {type(network).__name__} is fitted; set it to null")
         _check_optimizer(self.optimizer)
         self._equal_scores = EqualScores()
         # a plain function beside the network: compiling the module itself would rename its weights in checkpoints
