@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.models.base import QualityNetwork
 from sdsiqa.models.bliinds2 import BLIINDS2
+from sdsiqa.models.components.gates import GCT
 from sdsiqa.models.probe import Probe
 from sdsiqa.saliency import SDSP
 from sdsiqa.training.solvers.closed_form import pooled_features
@@ -119,8 +121,14 @@ def archive(**arrays: Any) -> bytes:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PK", b"no archive at all", archive(rows=np.arange(14), features=np.zeros((7, 3))), archive(rows=np.arange(14))],
-    ids=["empty", "a mark alone", "text", "fewer features than rows", "no features"],
+    [
+        b"",
+        b"PK",
+        b"no archive at all",
+        archive(images=np.array(["a", "b"]), features=np.zeros((1, 3))),
+        archive(images=np.array(["a"])),
+    ],
+    ids=["empty", "a mark alone", "text", "fewer features than images", "no features"],
 )
 def test_a_damaged_file_is_computed_again(content: bytes, data: QualityDataModule, tmp_path: Path) -> None:
     start, network = RidgeStart(folder=tmp_path / "features"), probe()
@@ -129,3 +137,32 @@ def test_a_damaged_file_is_computed_again(content: bytes, data: QualityDataModul
     file.write_bytes(content)
     again, _ = start.features(network, data, "val", CPU)
     np.testing.assert_array_equal(first, again)
+
+
+def test_a_gate_that_learned_a_little_has_features_of_its_own(data: QualityDataModule, tmp_path: Path) -> None:
+    start, network = RidgeStart(folder=tmp_path / "features"), dual()
+    first, _ = start.features(network, data, "val", CPU)
+    gate = next(part for part in network.modules() if isinstance(part, GCT))
+    torch.nn.init.constant_(gate.beta, 1e-5)  # less than the digits that a drawn picture is known by
+    other, _ = start.features(network, data, "val", CPU)
+    assert np.abs(other - first).max() > 0
+
+
+def test_an_image_that_has_changed_is_computed_again_and_the_others_are_not(
+    data: QualityDataModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, network = RidgeStart(folder=tmp_path / "features"), probe()
+    first, _ = start.features(network, data, "val", CPU)
+    name = data.rows("val")["image"].iloc[0]
+    cv2.imwrite(str(data.benchmark.root / name), 255 - data.benchmark.load(name)[..., ::-1])
+    computed: list[str] = []
+
+    def counted(network: Any, data: Any, rows: Any, device: Any) -> Any:
+        computed.extend(rows["image"])
+        return pooled_features(network, data, rows, device)
+
+    monkeypatch.setattr("sdsiqa.training.solvers.closed_form.pooled_features", counted)
+    again, _ = start.features(network, data, "val", CPU)
+    assert computed == [name]
+    assert not np.array_equal(again[0], first[0])
+    np.testing.assert_array_equal(again[1:], first[1:])

@@ -13,8 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.models.components.attention import SpatialAttention
-from sdsiqa.models.components.gates import ECA, GCT, SE
+from sdsiqa.models.components.gates import MODULATING
 from sdsiqa.runs.ranges import check_shares
 
 Schedule = Literal["cosine", "one_cycle", "constant"]
@@ -61,8 +60,7 @@ def parameter_groups(
     """
     steps = _steps_from_the_end(network) if layer_decay != 1 else {}
     pretrained = {id(p) for part in network.pretrained_parts() for p in part.parameters()}
-    modulating = (SpatialAttention, GCT, SE, ECA)
-    attention = {id(p) for m in network.modules() if isinstance(m, modulating) for p in m.parameters()}
+    attention = {id(p) for m in network.modules() if isinstance(m, MODULATING) for p in m.parameters()}
     groups: dict[tuple[int, int, bool], ParameterGroup] = {}
     taken = {id(p) for p in solved}
     for parameter in network.parameters():

@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from sdsiqa.models.components.attention import SpatialAttention
+
 GateName = Literal["gct", "se", "eca", "glu"]
 
 
@@ -83,6 +85,10 @@ class ECA(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Weigh the channels of `(N, C, h, w)`."""
         return features * self.gate(features)
+
+
+MODULATING = (SpatialAttention, GCT, SE, ECA)
+"""What weighs features and makes none: it is never pulled to zero, and may be all that two trained networks differ in."""
 
 
 class LevelFusion(nn.Module):

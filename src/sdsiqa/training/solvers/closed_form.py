@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from sdsiqa.benchmarks.digests import digests
 from sdsiqa.data.datamodule import QualityDataModule, to_float
 from sdsiqa.files import user_path, write_bytes
 from sdsiqa.models.base import QualityNetwork
+from sdsiqa.models.components.gates import MODULATING
 from sdsiqa.models.probe import Probe
 from sdsiqa.runs.progress import track
 from sdsiqa.runs.ranges import check_numbers
@@ -75,25 +77,29 @@ class ClosedForm(ABC):
             return pooled_features(network, data, rows, device)
         file = self.folder / f"{_key(network, data, device)}.npz"
         known, kept = _read(file)
-        missing = rows.loc[~rows.index.isin(known)]
+        bytes_of = digests(data.benchmark.root, rows["image"], data.cache_folder)
+        images = [f"{bytes_of[image]} {image}" for image in rows["image"]]  # its map may go by its name
+        missing = rows.loc[~np.isin(images, known)]
         if len(missing):
             new = pooled_features(network, data, missing, device)
-            known, kept = np.concatenate([known, missing.index.to_numpy()]), new if kept is None else np.concatenate([kept, new])
+            known = np.concatenate([known, np.array(images)[~np.isin(images, known)]])
+            kept = new if kept is None else np.concatenate([kept, new])
             buffer = io.BytesIO()
-            np.savez(buffer, rows=known, features=kept)
+            np.savez(buffer, images=known, features=kept)
             write_bytes(file, buffer.getvalue())
-        place = {row: position for position, row in enumerate(known.tolist())}
-        return cast(NDArray[np.floating[Any]], kept)[[place[row] for row in rows.index]]
+        place = {image: position for position, image in enumerate(known.tolist())}
+        return cast(NDArray[np.floating[Any]], kept)[[place[image] for image in images]]
 
 
-def _read(file: Path) -> tuple[NDArray[np.int64], NDArray[np.floating[Any]] | None]:
-    """Read row numbers and features that were kept; none from a file that is damaged, since they can be computed again."""
+def _read(file: Path) -> tuple[NDArray[np.str_], NDArray[np.floating[Any]] | None]:
+    """Read which images have kept features, and these; none from a file that is damaged, since they can be computed again."""
+    nothing = np.zeros(0, np.str_), None
     try:
         with np.load(file, allow_pickle=False) as content:
-            rows, features = content["rows"], content["features"]
+            images, features = content["images"], content["features"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        rows, features = np.zeros(1, np.int64), np.zeros(0)
-    return (rows, features) if rows.shape == features.shape[:1] else (np.zeros(0, np.int64), None)
+        return nothing
+    return (images, features) if images.shape == features.shape[:1] else nothing
 
 
 def agree(part: nn.Module, data: QualityDataModule) -> None:
@@ -140,14 +146,14 @@ def pooled_features(
 
 
 def _key(network: QualityNetwork, data: QualityDataModule, device: torch.device) -> str:
-    """Name what decides the features of an image: weights, settings, images, maps."""
+    """Name what decides the features of an image but its bytes: weights, settings, maps."""
     digest = hashlib.sha256()
-    for part in network.pretrained_parts():
+    for part in [*network.pretrained_parts(), *(part for part in network.modules() if isinstance(part, MODULATING))]:
         for name, value in part.state_dict().items():
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     digest.update(np.round(_drawn_features(network, device), 3).tobytes())
-    digest.update(f"{data.benchmark.data_version()} {data.benchmark.short_side} {data.source.fingerprint()}".encode())
+    digest.update(f"{data.benchmark.name} {data.benchmark.short_side} {data.source.fingerprint()}".encode())
     return digest.hexdigest()[:24]
 
 
