@@ -79,10 +79,10 @@ class ClosedForm(ABC):
         known, kept = _read(file)
         bytes_of = digests(data.benchmark.root, rows["image"], data.cache_folder)
         images = [f"{bytes_of[image]} {image}" for image in rows["image"]]  # its map may go by its name
-        missing = rows.loc[~np.isin(images, known)]
-        if len(missing):
-            new = pooled_features(network, data, missing, device)
-            known = np.concatenate([known, np.array(images)[~np.isin(images, known)]])
+        missing = ~np.isin(images, known)
+        if missing.any():
+            new = pooled_features(network, data, rows.loc[missing], device)
+            known = np.concatenate([known, np.array(images)[missing]])
             kept = new if kept is None else np.concatenate([kept, new])
             buffer = io.BytesIO()
             np.savez(buffer, images=known, features=kept)
