@@ -102,6 +102,7 @@ def test_a_class_that_a_checkpoint_names_anywhere_is_not_even_imported(
     mark = tmp_path / "exploded"
     (tmp_path / "bomb_of_a_recipe.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Bomb:\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "bomb_of_a_recipe", raising=False)  # an import leaves its mark once in a process
     content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
     values, named = json.loads(content["sdsiqa"]), {"class_path": "bomb_of_a_recipe.Bomb", "init_args": {}}
     part = "network" if place == "in a list" else place
