@@ -95,22 +95,55 @@ def test_a_bomb_as_weights_of_a_saliency_model_is_refused_by_name(tmp_path: Path
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("place", ["network", "saliency", "in a list"])
+BOMB = {"class_path": "bomb_of_a_recipe.Bomb", "init_args": {}}
+PLACES = {
+    "network": ({"probe": BOMB}, r"wants 'bomb_of_a_recipe\.Bomb' to be built, and only classes of sdsiqa are"),
+    "in a list": ({"probe": [BOMB]}, r"wants 'bomb_of_a_recipe\.Bomb' to be built"),
+    "torch": ({"probe": {"class_path": "torch.nn.ReLU"}}, r"wants 'torch\.nn\.ReLU' to be built"),
+    "text": ({"probe": "bomb_of_a_recipe.Bomb"}, "gives probe as 'bomb_of_a_recipe.Bomb'; expected class path and arguments"),
+    "text of a part": ({"fusion": "bomb_of_a_recipe.Bomb"}, "gives fusion as 'bomb_of_a_recipe.Bomb'"),
+    "YAML": ({"probe": "{class_path: bomb_of_a_recipe.Bomb}"}, "gives probe as '{class_path"),
+    "file": ({"probe": "other.yaml"}, "gives probe as 'other.yaml'"),
+    "key": ({"probe.class_path": "bomb_of_a_recipe.Bomb"}, "has an argument 'probe.class_path', which is no name"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), PLACES.values(), ids=PLACES)
 def test_a_class_that_a_checkpoint_names_anywhere_is_not_even_imported(
-    place: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: dict[str, Any], said: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = tmp_path / "exploded"
-    (tmp_path / "bomb_of_a_recipe.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Bomb:\n    pass\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "bomb_of_a_recipe", raising=False)  # an import leaves its mark once in a process
+    mark = _bomb_of_a_recipe(tmp_path, monkeypatch)
     content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
-    values, named = json.loads(content["sdsiqa"]), {"class_path": "bomb_of_a_recipe.Bomb", "init_args": {}}
-    part = "network" if place == "in a list" else place
-    values[part]["init_args"]["probe"] = [named] if place == "in a list" else named
-    torch.save(_recipe(content, **values), tmp_path / "other.ckpt")
-    with pytest.raises(CheckpointError, match=r"wants 'bomb_of_a_recipe\.Bomb' to be built, and only classes of sdsiqa are"):
+    torch.save(_network(content, "sdsiqa.models.SDSIQA", **arguments), tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=said):
         sdsiqa.load(tmp_path / "other.ckpt")
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("key", ["dict_kwargs", "init_args.probe.class_path"])
+@pytest.mark.parametrize("part", ["network", "saliency"])
+def test_a_part_of_a_recipe_has_nothing_beside_class_path_and_arguments(
+    part: str, key: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = _bomb_of_a_recipe(tmp_path, monkeypatch)
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
+    hidden = "bomb_of_a_recipe.Bomb" if "." in key else {"probe": "bomb_of_a_recipe.Bomb"}
+    values = json.loads(content["sdsiqa"])
+    torch.save(_recipe(content, **{part: {**values[part], key: hidden}}), tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=f"has '{key}' beside class_path; expected init_args alone"):
+        sdsiqa.load(tmp_path / "other.ckpt")
+    assert not mark.exists()
+
+
+def _bomb_of_a_recipe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a module that leaves a mark when it is imported, and a file that names its class."""
+    mark = folder / "exploded"
+    (folder / "bomb_of_a_recipe.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Bomb:\n    pass\n")
+    (folder / "other.yaml").write_text("class_path: bomb_of_a_recipe.Bomb\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.chdir(folder)
+    monkeypatch.delitem(sys.modules, "bomb_of_a_recipe", raising=False)  # an import leaves its mark once in a process
+    return mark
 
 
 def _recipe(content: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from jsonargparse import ArgumentError, ArgumentParser
 
 from sdsiqa.benchmarks import Benchmark
-from sdsiqa.errors import CheckpointError, ClassNotFoundError, SdsiqaError
+from sdsiqa.errors import CheckpointError, SdsiqaError
 from sdsiqa.inference.checkpoint import REMEDY
+from sdsiqa.inference.recipe_classes import check_classes
 from sdsiqa.models.base import QualityNetwork
-from sdsiqa.runs.class_paths import import_class
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency.base import SaliencyProvider
 
@@ -129,7 +129,8 @@ class Recipe:
         Raises:
             CheckpointError: Names the class.
         """
-        _check_classes((self.network, self.saliency), name, trusted)
+        for part in (self.network, self.saliency):
+            check_classes(part, name, trusted)
 
     def portable(self) -> "Recipe":
         """Give the recipe without the places that weights of backbones were read from: a file that travels has its own."""
@@ -146,29 +147,15 @@ class Recipe:
             CheckpointError: The recipe names a class outside of those packages, or one that is not there, or arguments that
                 the class does not take.
         """
-        _check_classes((self.network,), name, trusted)
+        check_classes(self.network, name, trusted)
         network: QualityNetwork = _build(QualityNetwork, self.network, name)
         return network
 
     def build_saliency(self, trusted: Sequence[str] = (), name: str = "the checkpoint") -> SaliencyProvider:
         """Build the saliency provider; as `build_network`."""
-        _check_classes((self.saliency,), name, trusted)
+        check_classes(self.saliency, name, trusted)
         provider: SaliencyProvider = _build(SaliencyProvider, self.saliency, name)
         return provider
-
-
-def _check_classes(parts: Sequence[Mapping[str, Any]], name: str, trusted: Sequence[str]) -> None:
-    for path in (path for part in parts for path in _class_paths(part)):
-        package = path.split(".")[0]
-        if package not in ("sdsiqa", "torch", *trusted):
-            raise CheckpointError(
-                f"{name}: wants {path!r} to be built, and only classes of sdsiqa are; if you trust the package {package!r}, "
-                f"load with trusted=[{package!r}]"
-            )
-        try:
-            import_class(path, object)
-        except ClassNotFoundError as error:
-            raise CheckpointError(f"{name}: its recipe names a class that is not there ({error}); {REMEDY}") from error
 
 
 def _without_places(value: Any) -> Any:
@@ -191,13 +178,3 @@ def _build(base: type, config: Mapping[str, Any], name: str) -> Any:
 
 def _reason(error: Exception) -> str:
     return one_line(str(error), lambda name: None)[:300]
-
-
-def _class_paths(value: Any) -> list[str]:
-    """All class paths in a nested configuration."""
-    if isinstance(value, Mapping):
-        own = [str(value["class_path"])] if "class_path" in value else []
-        return own + [path for item in value.values() for path in _class_paths(item)]
-    if isinstance(value, list | tuple):
-        return [path for item in value for path in _class_paths(item)]
-    return []
