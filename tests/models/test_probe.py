@@ -27,7 +27,8 @@ def test_features_are_three_statistics_of_every_level_at_every_scale() -> None:
             places = level.flatten(2)
             expected += [places.mean(2), places.std(2, correction=0), places.amax(2)]
     assert found.shape == (2, network.regressor.mean.numel())
-    torch.testing.assert_close(found, torch.cat(expected, 1), rtol=1e-4, atol=1e-4)
+    # a deviation of nothing is held at 1e-4, or processors would differ in whether rounding lets it vary
+    torch.testing.assert_close(found, torch.cat(expected, 1), rtol=1e-4, atol=2e-4)
 
 
 def test_nothing_in_it_learns() -> None:
