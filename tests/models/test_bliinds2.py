@@ -23,7 +23,7 @@ from sdsiqa.models import bliinds2 as parts
 from sdsiqa.models.bliinds2 import BLIINDS2
 from sdsiqa.models.components.kernel_map import KernelMap
 from sdsiqa.runs.folder import RunFolder
-from sdsiqa.training.solvers.feature_regression import FeatureRegression, LeastSquares, SupportVectorRegression
+from sdsiqa.training.solvers.feature_regression import FeatureRegression, Fold, LeastSquares, SupportVectorRegression
 
 KNOWN = [
     *(1.304247, 2.729577, 1.013056, 0.363000, 0.647446, 0.982487, 0.122119, 0.432992),
@@ -162,6 +162,19 @@ def test_buffers_predict_what_scikit_learn_predicts() -> None:
         regressor.set(mean=np.zeros(24), scale=np.ones(24), **solution)
         expected = SVR(kernel="rbf", C=cost, gamma=gamma, epsilon=0.05).fit(x, y).predict(held)
         np.testing.assert_allclose(regressor(torch.from_numpy(held)).numpy(), expected, atol=1e-10)
+
+
+def test_distances_shared_by_all_candidates_choose_what_each_on_its_own_would() -> None:
+    generator = np.random.default_rng(2)
+    x, held = generator.normal(size=(60, 24)), generator.normal(size=(40, 24))
+    quality = [np.tanh(part[:, 0] + part[:, 1]) for part in (x, held)]
+    regression = SupportVectorRegression([0.25, 1.0], [0.003, 0.3, 30.0])
+    folds = [Fold(x, quality[0], held, quality[1]), Fold(held, quality[1], x, quality[0])]
+    found, alone = regression.merits(folds), FeatureRegression.merits(regression, folds)
+    assert list(found) == list(alone) == list(regression.candidates())
+    assert len({round(merit, 3) for merit in found.values()}) > 3
+    for name, merit in alone.items():
+        assert found[name] == pytest.approx(merit, abs=1e-3), name
 
 
 def test_least_squares_are_those_of_numpy() -> None:

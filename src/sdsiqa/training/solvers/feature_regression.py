@@ -5,10 +5,10 @@ from __future__ import annotations  # signatures show names, not what they stand
 import itertools
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +30,19 @@ FOLDS = 5
 COSTS = tuple(2.0**k for k in range(11))
 GAMMAS = tuple(2.0**-k for k in range(11))
 
+CHOOSING = "choosing a regression"
+
 Solution = dict[str, Any]
 """Buffers of a `KernelMap` but mean and scale."""
+
+
+class Fold(NamedTuple):
+    """Standardised features `(n, D)` and quality `(n,)` to fit to, and such to predict."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    held_x: NDArray[np.float64]
+    held_y: NDArray[np.float64]
 
 
 class FeatureRegression(ClosedForm):
@@ -68,18 +79,29 @@ class FeatureRegression(ClosedForm):
         if len(fits) > 1:
             held = self._held(network, data, device)
             if held is not None:
-                how, folds = "validation SRCC", [(x, quality, (held[0] - mean) / scale, held[1])]
+                how, folds = "validation SRCC", [Fold(x, quality, (held[0] - mean) / scale, held[1])]
             else:
                 how, folds = "SRCC of left-out contents", list(_folds(x, quality, data.rows("train")["content"].to_numpy()))
-            merits = {
-                name: float(np.mean([_merit(fit(a, b), c, d) for a, b, c, d in folds]))
-                for name, fit in track(fits.items(), "choosing a regression", len(fits), "candidates")
-            }
+            merits = self.merits(folds)
             name = max(merits, key=lambda name: merits[name])
             merit = merits[name]
         regressor.set(mean=mean, scale=scale, **fits[name](x, quality))
         said = f", {how} {merit:.4f}" if how else ""
         return f"regression: {name} on {x.shape[1]} features of {len(x)} images{said}"
+
+    def merits(self, folds: Sequence[Fold]) -> dict[str, float]:
+        """Measure what may be fitted.
+
+        Args:
+            folds: What to fit to, and what to predict.
+
+        Returns:
+            Mean SRCC over folds of each candidate, in [−1, 1]; −1 in a fold where it says the same of all.
+        """
+        return {
+            name: float(np.mean([_srcc(_predict(fit(fold.x, fold.y), fold.held_x), fold.held_y) for fold in folds]))
+            for name, fit in track(self.candidates().items(), CHOOSING, len(self.candidates()), "candidates")
+        }
 
     def _held(
         self, network: QualityNetwork, data: QualityDataModule, device: torch.device
@@ -118,20 +140,34 @@ class SupportVectorRegression(FeatureRegression):
         Raises:
             MissingExtraError: scikit-learn is not installed.
         """
+        svr = self._svr()
+
+        def fit(cost: float, gamma: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> Solution:
+            found = svr(kernel="rbf", C=cost, gamma=gamma).fit(x, y)
+            weights, bias = found.dual_coef_[0], found.intercept_[0]
+            return {"vectors": found.support_vectors_, "weights": weights, "gamma": gamma, "bias": bias}
+
+        return {_svr_name(cost, gamma): partial(fit, cost, gamma) for cost, gamma in itertools.product(self.costs, self.gammas)}
+
+    def merits(self, folds: Sequence[Fold]) -> dict[str, float]:
+        """As those of a `FeatureRegression`; distances, which are most of the work, are computed once for all candidates."""
+        svr = self._svr()
+        found: dict[str, list[float]] = {}
+        for fold in track(folds, CHOOSING, len(folds), "folds"):
+            among, between = _squared_distances(fold.x, fold.x), _squared_distances(fold.held_x, fold.x)
+            for gamma in self.gammas:
+                fitted_on, held = np.exp(-gamma * among), np.exp(-gamma * between)
+                for cost in self.costs:
+                    predicted = svr(kernel="precomputed", C=cost).fit(fitted_on, fold.y).predict(held)
+                    found.setdefault(_svr_name(cost, gamma), []).append(_srcc(predicted, fold.held_y))
+        return {name: float(np.mean(found[name])) for name in self.candidates()}  # in the order that decides between equals
+
+    def _svr(self) -> Callable[..., Any]:
         try:
             from sklearn.svm import SVR
         except ImportError as error:
             raise MissingExtraError("support vector regression needs scikit-learn: pip install 'sdsiqa[svr]'") from error
-
-        def fit(cost: float, gamma: float, x: NDArray[np.float64], y: NDArray[np.float64]) -> Solution:
-            found = SVR(kernel="rbf", C=cost, gamma=gamma, epsilon=self.margin, cache_size=500).fit(x, y)
-            weights, bias = found.dual_coef_[0], found.intercept_[0]
-            return {"vectors": found.support_vectors_, "weights": weights, "gamma": gamma, "bias": bias}
-
-        return {
-            f"SVR with cost {cost:g} and γ {gamma:g}": partial(fit, cost, gamma)
-            for cost, gamma in itertools.product(self.costs, self.gammas)
-        }
+        return partial(SVR, epsilon=self.margin, cache_size=500)
 
 
 class RidgeRegression(FeatureRegression):
@@ -173,19 +209,34 @@ class LeastSquares(FeatureRegression):
         return {"least squares": fit}
 
 
-def _folds(x: NDArray[np.float64], y: NDArray[np.float64], contents: NDArray[Any]) -> Any:
-    """Yield training and held features and quality, each content held once; in an order that only the names decide."""
+def _svr_name(cost: float, gamma: float) -> str:
+    return f"SVR with cost {cost:g} and γ {gamma:g}"
+
+
+def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances `(n, m)` of the rows of `(n, D)` and `(m, D)`."""
+    found: NDArray[np.float64] = np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0)
+    return found
+
+
+def _folds(x: NDArray[np.float64], y: NDArray[np.float64], contents: NDArray[Any]) -> Iterator[Fold]:
+    """Give each content to be predicted once, in an order that only the names decide."""
     order = {content: place % FOLDS for place, content in enumerate(sorted(set(contents)))}
     place = np.array([order[content] for content in contents])
     for fold in range(min(FOLDS, len(order))):
-        yield x[place != fold], y[place != fold], x[place == fold], y[place == fold]
+        yield Fold(x[place != fold], y[place != fold], x[place == fold], y[place == fold])
 
 
-def _merit(solution: Solution, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """SRCC of a solution on held images; −1 where it says the same of all."""
+def _predict(solution: Solution, x: NDArray[np.float64]) -> NDArray[np.float64]:
     regressor = KernelMap(x.shape[1])
     regressor.set(mean=np.zeros(x.shape[1]), scale=np.ones(x.shape[1]), **solution)
+    predicted: NDArray[np.float64] = regressor(torch.from_numpy(x)).numpy()
+    return predicted
+
+
+def _srcc(predicted: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """SRCC with quality; −1 where all are predicted the same."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AgreementWarning)
-        found = srcc(regressor(torch.from_numpy(x)).numpy(), y)
+        found = srcc(predicted, y)
     return found if found == found else -1.0
