@@ -6,9 +6,10 @@ import itertools
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,8 @@ Solution = dict[str, Any]
 """Buffers of a `KernelMap` but mean and scale."""
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True)
+class Fold:
     """Standardised features `(n, D)` and quality `(n,)` to fit to, and such to predict."""
 
     x: NDArray[np.float64]
