@@ -1,14 +1,22 @@
 """Figures of reports: what they show of the numbers they got."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from fakes import scene
 from matplotlib.colors import to_hex
+from report_runs import make_run
 
 from sdsiqa import metrics, plots
 from sdsiqa.plots.bars import SURE, UNSURE
 from sdsiqa.plots.heat import heat_map
+from sdsiqa.report.figures.build import drawings
+from sdsiqa.report.figures.images import ImageFinder
+from sdsiqa.report.read import read_results
+from sdsiqa.report.statistics import Evidence
+from sdsiqa.runs.scores import read_scores
 
 
 def bars(**changes: list[float]) -> pd.DataFrame:
@@ -24,6 +32,28 @@ def test_bars_are_in_colour_where_a_difference_is_one() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["b", "a"]  # the NaN has no bar
     ends = {float(x) for line in axes.lines for x in np.asarray(line.get_xdata(), float)}
     assert {-0.15, -0.05, -0.02, 0.06} <= ends
+
+
+def test_splits_have_a_panel_each_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for split in (9, 2, 0):
+        make_run(tmp_path, split=split)
+    make_run(tmp_path, split=0, seed=1)
+    make_run(tmp_path, split=0, method="dbcnn")
+    results = read_results([tmp_path])
+    drawn = {drawing.name: drawing for drawing in drawings(results, Evidence(), [], ImageFinder(results))}
+    assert [name for name in drawn if "splits" in name] == ["scatter-splits-live-test-sdsiqa"]  # the other has one split
+    figure = drawn["scatter-splits-live-test-sdsiqa"].draw()
+    count = len(read_scores(next(tmp_path.glob("live-sdsiqa-full-9-0*/scores/live-test.csv"))))
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [f"split {split} ({count})" for split in (0, 2, 9)]
+
+
+@pytest.mark.parametrize(("kinds", "rows"), [(2, 1), (9, 3), (10, 2), (24, 4)])
+def test_a_grid_of_scatters_is_filled(kinds: int, rows: int) -> None:
+    figure = plots.scatter_grid(
+        np.arange(5.0 * kinds), np.arange(5.0 * kinds), [f"{n // 5:02}" for n in range(5 * kinds)], title="t"
+    )
+    assert figure.axes[0].get_gridspec().nrows == rows
+    assert len(figure.axes) == kinds
 
 
 def test_an_absurd_interval_runs_off_the_axis_in_an_arrow() -> None:

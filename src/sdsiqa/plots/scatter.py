@@ -110,8 +110,8 @@ def scatter_grid(
         axes_labels: As in `scatter`.
     """
     kinds = sorted(set(kind))
-    columns = min(len(kinds), 3 if len(kinds) <= 9 else 6)
-    rows = -(-len(kinds) // columns)
+    rows = -(-len(kinds) // (3 if len(kinds) <= 9 else 6))
+    columns = -(-len(kinds) // rows)
     width = 0.4 + 1.75 * columns
     figure = new_figure(width, 0.85 + 1.65 * rows)
     figure.suptitle(wrapped(title, width), x=0.01, ha="left", fontsize=9)

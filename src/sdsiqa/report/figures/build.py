@@ -70,6 +70,7 @@ def drawings(results: Sequence[Result], evidence: Evidence, tables: Sequence[Tab
         for label, runs in labels.items():
             if len(labels) <= MANY or runs[0].ablation == FULL:
                 yield from _of_method(f"{stem(group)}-{stem(label)}", label, runs[0], images)
+                yield from _over_splits(f"{stem(group)}-{stem(label)}", label, runs)
 
 
 def copy_panels(results: Sequence[Result], folder: Path) -> list[tuple[str, str]]:
@@ -148,6 +149,30 @@ def _of_method(name: str, label: str, result: Result, images: ImageFinder) -> It
         )
     if images.has(result.benchmark) and len(worst(result)):
         yield Drawing(f"worst-{name}", f"{heading}: largest errors", lambda: _sheet(result, heading, opinion, images))
+
+
+def _over_splits(name: str, label: str, runs: Sequence[Result]) -> Iterator[Drawing]:
+    """A panel for each split, never one for all: their test parts share images."""
+    from sdsiqa import plots
+
+    first = runs[0]
+    panels = list({f"split {run.split}": run for run in reversed(runs) if run.seed == first.seed}.items())
+    if len(panels) < 2:
+        return
+    kind = BENCHMARKS.get(first.benchmark, Benchmark)
+    heading = plots.heading(label, title(first.benchmark), first.part, "", first.seed).replace("\n", ", ")
+    yield Drawing(
+        f"scatter-splits-{name}",
+        f"{heading}: {kind.opinion} against score, split by split",
+        lambda: plots.scatter_grid(
+            np.concatenate([predicted_mos(run) for _, run in panels]),
+            np.concatenate([run.table["mos"].to_numpy(np.float64) for _, run in panels]),
+            [panel for panel, run in panels for _ in range(len(run.table))],
+            title=heading,
+            label=kind.opinion,
+            axes_labels=kind.axes_labels(),
+        ),
+    )
 
 
 def _sheet(result: Result, heading: str, opinion: str, images: ImageFinder) -> "Figure":
