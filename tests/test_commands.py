@@ -150,9 +150,7 @@ def test_a_tool_reads_its_words(verb: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_make_has_every_target_and_gives_training_its_words(project: Path) -> None:
-    own = {
-        name: value for name, value in os.environ.items() if name != "MAKEFLAGS"
-    }  # or ARGS of `make test-runs` were theirs
+    own = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}  # or ARGS of `make test-runs` were theirs
     for file, words in MAKE:
         command = ["make", "--dry-run", "--no-print-directory", *words]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=own)

@@ -22,6 +22,7 @@ from sdsiqa.benchmarks.published_splits import read_published_split
 from sdsiqa.cli import main
 from sdsiqa.data.cache import DecodedCache
 from sdsiqa.errors import BenchmarkMismatchError, CheckpointError, SdsiqaError
+from sdsiqa.inference.recipe_classes import check_classes
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.manifest import Manifest
 from sdsiqa.saliency import Dino
@@ -118,6 +119,30 @@ def test_a_class_that_a_checkpoint_names_anywhere_is_not_even_imported(
     with pytest.raises(CheckpointError, match=said):
         sdsiqa.load(tmp_path / "other.ckpt")
     assert not mark.exists()
+
+
+CLASS = """
+import enum, os, pathlib, typing, collections.abc
+from sdsiqa.models import CNNIQA
+class Kind(enum.Enum):
+    one = 1
+class Mine(CNNIQA):
+    def __init__(self, kind: Kind = Kind.one, place: str | os.PathLike[str] | None = None, folder: pathlib.Path | None = None,
+                 names: collections.abc.Sequence[str] = (), how: typing.Literal["a", "b"] = "a",
+                 call: typing.Callable[[int], int] | None = None):
+        super().__init__()
+"""
+TEXTS = {"kind": "one", "place": "a/b", "folder": "a/b", "names": ["a.b"], "how": "b"}
+
+
+def test_texts_are_texts_where_a_trusted_class_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine_of_a_recipe.py").write_text(CLASS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    part = {"class_path": "mine_of_a_recipe.Mine", "init_args": TEXTS}
+    check_classes(part, "some.ckpt", ["mine_of_a_recipe"])
+    for value in ("os.getcwd", ["os.getcwd"]):
+        with pytest.raises(CheckpointError, match=r"some\.ckpt: its recipe gives call as 'os\.getcwd'"):
+            check_classes({**part, "init_args": {"call": value}}, "some.ckpt", ["mine_of_a_recipe"])
 
 
 @pytest.mark.parametrize("key", ["dict_kwargs", "init_args.probe.class_path"])

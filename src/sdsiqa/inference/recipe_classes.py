@@ -1,20 +1,21 @@
 """Which classes a recipe may name: the file may come from anybody, and a class that is imported may do anything."""
 
 import contextlib
+import os
 import typing
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 from sdsiqa.errors import CheckpointError, ClassNotFoundError
 from sdsiqa.inference.checkpoint import REMEDY
 from sdsiqa.runs.class_paths import import_class
 
-_PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, Path, type(None))
+_PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, Enum, os.PathLike, type(None))
 
 
 def check_classes(part: Mapping[str, Any], name: str, trusted: Sequence[str] = ()) -> None:
-    """Refuse classes that may not be built, or that are not there; none of them is imported.
+    """Refuse classes that may not be built, without importing them, and those that are not there.
 
     Args:
         part: Class path and arguments of a network or a saliency provider.
@@ -68,10 +69,12 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _leaves(hint: Any) -> Iterator[type]:
-    parts = typing.get_args(hint)
-    if typing.get_origin(hint) is typing.Literal:
+    parts, origin = typing.get_args(hint), typing.get_origin(hint)
+    if origin is typing.Literal:
         return
-    if isinstance(hint, type) and not parts:
+    if origin is Callable:
+        yield object  # a text would name what to call
+    elif isinstance(hint, type) and not parts:
         yield hint
     for part in parts:
         yield from _leaves(part)
