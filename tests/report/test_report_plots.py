@@ -37,6 +37,7 @@ def test_bars_are_in_colour_where_a_difference_is_one() -> None:
 def test_splits_have_a_panel_each_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for split in (9, 2, 0):
         make_run(tmp_path, split=split)
+        make_run(tmp_path, split=split, ablation="no_gate")  # variants have tables
     make_run(tmp_path, split=0, seed=1)
     make_run(tmp_path, split=0, method="dbcnn")
     results = read_results([tmp_path])

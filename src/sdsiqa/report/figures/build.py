@@ -70,6 +70,7 @@ def drawings(results: Sequence[Result], evidence: Evidence, tables: Sequence[Tab
         for label, runs in labels.items():
             if len(labels) <= MANY or runs[0].ablation == FULL:
                 yield from _of_method(f"{stem(group)}-{stem(label)}", label, runs[0], images)
+            if runs[0].ablation == FULL:
                 yield from _over_splits(f"{stem(group)}-{stem(label)}", label, runs)
 
 
