@@ -49,7 +49,13 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_prev_next": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "methods": [], "results-methods": [], "results-ablation": []},  # wide tables
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "methods": [],
+        "results-methods": [],
+        "results-ablation": [],
+        "results-saliency": [],
+    },  # wide tables
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",
