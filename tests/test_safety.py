@@ -98,24 +98,32 @@ def test_a_bomb_as_weights_of_a_saliency_model_is_refused_by_name(tmp_path: Path
 
 BOMB = {"class_path": "bomb_of_a_recipe.Bomb", "init_args": {}}
 PLACES = {
-    "network": ({"probe": BOMB}, r"wants 'bomb_of_a_recipe\.Bomb' to be built, and only classes of sdsiqa are"),
-    "in a list": ({"probe": [BOMB]}, r"wants 'bomb_of_a_recipe\.Bomb' to be built"),
-    "torch": ({"probe": {"class_path": "torch.nn.ReLU"}}, r"wants 'torch\.nn\.ReLU' to be built"),
-    "text": ({"probe": "bomb_of_a_recipe.Bomb"}, "gives probe as 'bomb_of_a_recipe.Bomb'; expected class path and arguments"),
-    "text of a part": ({"fusion": "bomb_of_a_recipe.Bomb"}, "gives fusion as 'bomb_of_a_recipe.Bomb'"),
-    "YAML": ({"probe": "{class_path: bomb_of_a_recipe.Bomb}"}, "gives probe as '{class_path"),
-    "file": ({"probe": "other.yaml"}, "gives probe as 'other.yaml'"),
-    "key": ({"probe.class_path": "bomb_of_a_recipe.Bomb"}, "has an argument 'probe.class_path', which is no name"),
+    "network": ("network", {"probe": BOMB}, r"wants 'bomb_of_a_recipe\.Bomb' to be built, and only classes of sdsiqa are"),
+    "saliency": ("saliency", {"probe": BOMB}, r"wants 'bomb_of_a_recipe\.Bomb' to be built"),
+    "in a list": ("network", {"probe": [BOMB]}, r"wants 'bomb_of_a_recipe\.Bomb' to be built"),
+    "torch": ("network", {"probe": {"class_path": "torch.nn.ReLU"}}, r"wants 'torch\.nn\.ReLU' to be built"),
+    "text": (
+        "network",
+        {"probe": "bomb_of_a_recipe.Bomb"},
+        "probe as 'bomb_of_a_recipe.Bomb'; expected class path and arguments",
+    ),
+    "text of a part": ("network", {"fusion": "bomb_of_a_recipe.Bomb"}, "gives fusion as 'bomb_of_a_recipe.Bomb'"),
+    "YAML": ("network", {"probe": "{class_path: bomb_of_a_recipe.Bomb}"}, "gives probe as '{class_path"),
+    "file": ("network", {"probe": "other.yaml"}, "gives probe as 'other.yaml'"),
+    "key": ("network", {"probe.class_path": "bomb_of_a_recipe.Bomb"}, "has an argument 'probe.class_path', which is no name"),
 }
 
 
-@pytest.mark.parametrize(("arguments", "said"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(("part", "arguments", "said"), PLACES.values(), ids=PLACES)
 def test_a_class_that_a_checkpoint_names_anywhere_is_not_even_imported(
-    arguments: dict[str, Any], said: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+    part: str, arguments: dict[str, Any], said: str, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mark = _bomb_of_a_recipe(tmp_path, monkeypatch)
     content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)  # noqa: TID251
-    torch.save(_network(content, "sdsiqa.models.SDSIQA", **arguments), tmp_path / "other.ckpt")
+    values = json.loads(content["sdsiqa"])[part]
+    if part == "network":
+        values["class_path"] = "sdsiqa.models.SDSIQA"
+    torch.save(_recipe(content, **{part: {**values, "init_args": {**values["init_args"], **arguments}}}), tmp_path / "other.ckpt")
     with pytest.raises(CheckpointError, match=said):
         sdsiqa.load(tmp_path / "other.ckpt")
     assert not mark.exists()

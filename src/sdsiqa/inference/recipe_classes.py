@@ -48,10 +48,11 @@ def _refuse_hidden(part: Mapping[str, Any], kind: type, name: str) -> None:
         part = part.get("init_args") or {}
     if not isinstance(part, Mapping):
         raise CheckpointError(f"{name}: its recipe gives {part!r} as arguments; expected their names and values; {REMEDY}")
+    hints = _hints(kind)
     for key, value in part.items():
         if not key.isidentifier():
             raise CheckpointError(f"{name}: its recipe has an argument {key!r}, which is no name; {REMEDY}")
-        classes = [hint for hint in _leaves(_hints(kind).get(key)) if not issubclass(hint, _PLAIN)]
+        classes = [hint for hint in _leaves(hints.get(key)) if not issubclass(hint, _PLAIN)]
         for item in value if isinstance(value, list | tuple) else [value]:
             if classes and isinstance(item, str):
                 raise CheckpointError(f"{name}: its recipe gives {key} as {item!r}; expected class path and arguments; {REMEDY}")
