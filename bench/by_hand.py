@@ -19,7 +19,7 @@ from sdsiqa.training.task import QualityTask
 WARM = 2
 """Steps before the clock counts; both loops have the same weights after them."""
 
-ROUNDING = 0.01
+ROUNDING = 0.003
 """Share of the way from the start by which both may differ: AdamW makes steps of roundings where a gradient is almost zero."""
 
 

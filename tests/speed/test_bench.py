@@ -111,9 +111,9 @@ def test_the_loop_by_hand_takes_the_same_steps() -> None:
     watch = BetweenByHand(TINY.batch())
     fit(TINY, 3, [watch])
     watch.hand.check()
-    with torch.no_grad():  # a fiftieth of the way, as another rate or clipping would make it
+    with torch.no_grad():  # a part of the way that another rate or clipping would make
         for parameter, start in zip(watch.hand.network.parameters(), watch.hand.start, strict=True):
-            parameter.add_(0.02 * (parameter - start))
+            parameter.add_(0.005 * (parameter - start))
     with pytest.raises(RuntimeError, match="same weights"):
         watch.hand.check()
 
