@@ -100,9 +100,10 @@ class FeatureRegression(ClosedForm):
         Returns:
             Mean SRCC over folds of each candidate, in [−1, 1]; −1 in a fold where it says the same of all.
         """
+        fits = self.candidates()
         return {
             name: float(np.mean([_srcc(_predict(fit(fold.x, fold.y), fold.held_x), fold.held_y) for fold in folds]))
-            for name, fit in track(self.candidates().items(), CHOOSING, len(self.candidates()), "candidates")
+            for name, fit in track(fits.items(), CHOOSING, len(fits), "candidates")
         }
 
     def _held(
@@ -154,9 +155,11 @@ class SupportVectorRegression(FeatureRegression):
     def merits(self, folds: Sequence[Fold]) -> dict[str, float]:
         """As those of a `FeatureRegression`; distances, which are most of the work, are computed once for all candidates."""
         svr = self._svr()
+        from sklearn.metrics.pairwise import euclidean_distances
+
         found: dict[str, list[float]] = {}
         for fold in track(folds, CHOOSING, len(folds), "folds"):
-            among, between = _squared_distances(fold.x, fold.x), _squared_distances(fold.held_x, fold.x)
+            among, between = (euclidean_distances(x, fold.x, squared=True) for x in (fold.x, fold.held_x))
             for gamma in self.gammas:
                 fitted_on, held = np.exp(-gamma * among), np.exp(-gamma * between)
                 for cost in self.costs:
@@ -213,12 +216,6 @@ class LeastSquares(FeatureRegression):
 
 def _svr_name(cost: float, gamma: float) -> str:
     return f"SVR with cost {cost:g} and γ {gamma:g}"
-
-
-def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances `(n, m)` of the rows of `(n, D)` and `(m, D)`."""
-    found: NDArray[np.float64] = np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0)
-    return found
 
 
 def _folds(x: NDArray[np.float64], y: NDArray[np.float64], contents: NDArray[Any]) -> Iterator[Fold]:
