@@ -2,6 +2,8 @@
 
 import inspect
 import pydoc
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -116,3 +118,17 @@ def test_crops_say_how_they_are_cut() -> None:
         "GridCrops(side=64, rows=2, columns=3)",
         "WholeImage()",
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "unneeded"),
+    [
+        ("import sdsiqa.models; sdsiqa.models.SDSIQA", ["torchmetrics", "scipy.signal"]),
+        ("import sdsiqa.inference.scorer", ["albumentations", "torchmetrics", "lightning"]),
+    ],
+)
+def test_a_name_imports_what_it_needs_alone(code: str, unneeded: list[str]) -> None:
+    """A picture is scored as soon as its own network is there; libraries of other methods take a second."""
+    asked = f"{code}; import sys; print([name for name in {unneeded} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=250)
+    assert done.stdout.strip() == "[]"

@@ -51,12 +51,14 @@ def test_a_file_in_the_folder_is_a_benchmark_of_the_list(tmp_path: Path, monkeyp
     )
     monkeypatch.setattr(sdsiqa.benchmarks, "__path__", [*sdsiqa.benchmarks.__path__, str(tmp_path)])
     public_classes.cache_clear()
+    sdsiqa.defining_modules.cache_clear()
     try:
         assert by_name("garden") is sdsiqa.benchmarks.Garden
         assert "garden" in list(BENCHMARKS)
     finally:
         monkeypatch.undo()
         public_classes.cache_clear()
+        sdsiqa.defining_modules.cache_clear()
         sys.modules.pop("sdsiqa.benchmarks.garden")
     assert "garden" not in BENCHMARKS
     assert not {"distorted", "folder"} & set(BENCHMARKS)

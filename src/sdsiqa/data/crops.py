@@ -11,10 +11,6 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the import would ask the package index for a newer version
-
-import albumentations as A  # noqa: N812 - the library's own convention
-
 Fields = dict[str, NDArray[np.uint8]]
 """Whole pictures by field: `image` and `reference` `(H, W, 3)`, `saliency` `(H, W)`; all of one size."""
 
@@ -28,6 +24,9 @@ class RandomCrops:
     """
 
     def __init__(self, side: int, count: int) -> None:
+        os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the import would ask the package index for a newer version
+        import albumentations as A  # noqa: N812 - the library's own convention; here, for scoring cuts nothing at random
+
         self.side, self.count = side, count
         pad = {"pad_if_needed": True, "border_mode": 4}  # cv2.BORDER_REFLECT_101
         self._transform = A.Compose(
