@@ -4,7 +4,7 @@ The threads of one step wait for each other at the end of every operation. By de
 quick while each thread has a core of its own, and slow when another process holds the core of the thread that is waited for.
 The same holds for numpy's OpenBLAS, whose pool works inside the threads that fill a cache of saliency maps.
 Each way is timed alone, beside a second process of the same kind, and beside one busy loop per core; all ways in turns, so
-that they meet the same mood of the machine. `sdsiqa` sets the second way of either (`sdsiqa.runs.process`).
+that they meet the same mood of the machine. `sdsiqa` sets the short spin and the one thread of OpenBLAS (`sdsiqa.runs.process`).
 """
 
 import argparse
@@ -19,14 +19,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from sdsiqa.runs.process import POOL, WAITING
+from sdsiqa.runs.process import BRIEFLY, POOL, WAITING
 
 CORES = len(os.sched_getaffinity(0))
 CLEARED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", *WAITING, *POOL)
 WAYS: dict[str, tuple[str, dict[str, str]]] = {
     "steps/s, threads that spin": ("steps", {}),
     "steps/s, threads that sleep": ("steps", {"OMP_WAIT_POLICY": "passive"}),
-    "steps/s, short spin": ("steps", {"GOMP_SPINCOUNT": "1000"}),
+    "steps/s, short spin": ("steps", dict(BRIEFLY)),
     "steps/s, one thread": ("steps", {"OMP_NUM_THREADS": "1"}),
     "maps/s, pool of OpenBLAS": ("maps", {}),
     "maps/s, one thread of OpenBLAS": ("maps", {"OPENBLAS_NUM_THREADS": "1"}),

@@ -21,6 +21,9 @@ _NO_MEMORY = re.compile(r"(not enough|insufficient|out of) memory|can't allocate
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 """Variables by which a user has decided how threads wait; the last one is that of Intel's library."""
 
+BRIEFLY: Final = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "1000"}
+"""How threads wait otherwise: GNU's OpenMP, which torch's wheels for Linux hold, counts its spins; others go to sleep at once."""
+
 POOL = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
 """Variables by which a user has decided how many threads numpy's linear algebra has."""
 
@@ -84,12 +87,13 @@ def give_back_memory() -> None:
 
 
 def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let threads that wait sleep, and keep one pool of threads in a process: torch's.
+    """Let threads that wait fall asleep soon, and keep one pool of threads in a process: torch's.
 
-    After each operation of a network its threads wait for the slowest one. OpenMP's default is to spin meanwhile: if another
-    process holds a core, a spinning thread holds the other, and the one that all wait for gets neither. And numpy's OpenBLAS
-    has a pool of its own, which spins longer than a saliency map takes, inside threads and workers that use all cores
-    already. `python -m bench.busy` measures both.
+    After each operation of a network its threads wait for the slowest one. OpenMP's default is to spin for milliseconds: if
+    another process holds a core, a spinning thread holds the other, and the one that all wait for gets neither. Without any
+    spinning each operation pays for a thread that has to be woken. So they spin for some ten microseconds, which is as long as
+    most operations let them wait. And numpy's OpenBLAS has a pool of its own, which spins longer than a saliency map takes,
+    inside threads and workers that use all cores already. `python -m bench.busy` measures both.
 
     The libraries read the variables when they are loaded, so this comes before numpy and torch are imported.
 
@@ -97,7 +101,7 @@ def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
         environment: Variables of this process; changed in place, but for what a user has set.
     """
     if not any(name in environment for name in WAITING):
-        environment["OMP_WAIT_POLICY"] = "passive"
+        environment.update(BRIEFLY)
     # on other processors than these torch itself computes with an OpenBLAS, which reads the variable too
     if platform.machine() in ("x86_64", "AMD64") and not any(name in environment for name in POOL):
         environment["OPENBLAS_NUM_THREADS"] = "1"
