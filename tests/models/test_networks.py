@@ -263,6 +263,18 @@ def test_earlier_blocks_learn_more_slowly() -> None:
     assert [group.name for group in groups][:2] == ["pretrained", "pretrained, no decay"]
 
 
+def test_gates_and_attention_learn_at_a_rate_of_their_own() -> None:
+    network = build(fusion={"linear_path": True})
+    path = list(network.linear_path.parameters())  # type: ignore[union-attr]
+    groups = parameter_groups(network, 0.5, path, 0.2, attention_lr_scale=30.0)
+    (own,) = [group for group in groups if group.lr_scale == 30]
+    gates = [parameter for fusion in network.fusion.levels for parameter in fusion.gate.parameters()]
+    expected = {id(parameter) for parameter in [*network.saliency_branch.attention.parameters(), *gates]}
+    assert {id(parameter) for parameter in own.parameters} == expected
+    assert (own.name, own.decay) == ("attention", False)
+    assert sum(len(group.parameters) for group in groups) == len(list(network.parameters()))
+
+
 @pytest.mark.parametrize(
     "change", [lambda n: n.to(memory_format=torch.channels_last), lambda n: torch.compile(n, backend="aot_eager")]
 )

@@ -42,6 +42,7 @@ def parameter_groups(
     solved: Sequence[nn.Parameter] = (),
     solved_lr_scale: float = 1.0,
     layer_decay: float = 1.0,
+    attention_lr_scale: float = 1.0,
 ) -> list[ParameterGroup]:
     """Group the weights that learn.
 
@@ -54,6 +55,7 @@ def parameter_groups(
         solved: Weights that start from a solution.
         solved_lr_scale: Factor for those.
         layer_decay: Factor from each block of a pretrained part to the one before it: earlier blocks learn more slowly.
+        attention_lr_scale: Factor for gates and attention.
 
     Returns:
         Groups that are not empty, pretrained ones first, deep blocks before shallow ones.
@@ -69,12 +71,14 @@ def parameter_groups(
         decays = parameter.dim() > 1 and id(parameter) not in attention
         back = steps.get(id(parameter), 0)
         if id(parameter) in taken:
-            place, name, scale, decays = 2, "solved", solved_lr_scale, False
+            place, name, scale, decays = 3, "solved", solved_lr_scale, False
+        elif id(parameter) in attention and attention_lr_scale != 1:
+            place, name, scale = 2, "attention", attention_lr_scale
         elif id(parameter) in pretrained:
             place, name, scale = 0, f"pretrained{f', {back} blocks back' if back else ''}", backbone_lr_scale * layer_decay**back
         else:
             place, name, scale = 1, "new", 1.0
-        title = name if decays or place == 2 else f"{name}, no decay"
+        title = name if decays or place > 1 else f"{name}, no decay"
         group = groups.setdefault((place, back, not decays), ParameterGroup(title, scale, decays))
         group.parameters.append(parameter)
     return [groups[key] for key in sorted(groups)]

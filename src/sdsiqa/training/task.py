@@ -60,6 +60,8 @@ class QualityTask(lightning.LightningModule):
         backbone_lr_scale: Factor on the learning rate of parts that start from pretrained weights.
         layer_decay: Factor in (0, 1] on that rate from each block of such a part to the one before it, so that earlier blocks
             learn more slowly.
+        attention_lr_scale: Factor on the learning rate of gates and attention. They start where they change nothing, and
+            a rate at which new layers learn within few steps may leave them there.
         schedule: Learning rate over all steps: `cosine` falls to 0, `one_cycle` rises and falls,
             `constant` stays.
         warmup: Share of the steps in which the rate rises from 0 (`cosine`, `constant`) or to its top (`one_cycle`).
@@ -86,6 +88,7 @@ class QualityTask(lightning.LightningModule):
         optimizer: OptimizerCallable | None = None,
         backbone_lr_scale: float = 0.1,
         layer_decay: float = 1.0,
+        attention_lr_scale: float = 1.0,
         schedule: Schedule = "cosine",
         warmup: float = 0.05,
         init_from: Path | None = None,
@@ -96,12 +99,13 @@ class QualityTask(lightning.LightningModule):
         compile: bool = False,  # noqa: A002 - the library's word for it
     ) -> None:
         super().__init__()
-        check_numbers(0, backbone_lr_scale=backbone_lr_scale)
+        check_numbers(0, backbone_lr_scale=backbone_lr_scale, attention_lr_scale=attention_lr_scale)
         check_numbers(0, 1, warmup=warmup)
         self.network = network
         self.loss, self.objective = L1() if loss is None else loss, objective
         self.optimizer: OptimizerCallable = torch.optim.AdamW if optimizer is None else optimizer
         self.backbone_lr_scale, self.layer_decay = backbone_lr_scale, layer_decay
+        self.attention_lr_scale = attention_lr_scale
         if not 0 < layer_decay <= 1:
             raise ValueError(f"layer_decay is {layer_decay!r}; give a factor above 0, up to 1 for equal rates")
         self.schedule, self.warmup = schedule, warmup
@@ -270,7 +274,8 @@ class QualityTask(lightning.LightningModule):
             return []
         solved = [] if self.closed_form is None else self.closed_form.solved(self.network)
         lr_scale = 1.0 if self.closed_form is None else self.closed_form.lr_scale
-        groups = parameter_groups(self.network, self.backbone_lr_scale, solved, lr_scale, self.layer_decay)
+        scales = (self.backbone_lr_scale, solved, lr_scale, self.layer_decay, self.attention_lr_scale)
+        groups = parameter_groups(self.network, *scales)
         own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
         if own:
             groups.append(ParameterGroup("objective", 1.0, False, own))
