@@ -3,6 +3,7 @@
 import inspect
 import runpy
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from sdsiqa import SDSIQA, QualityDataModule, QualityTask, metrics
 from sdsiqa.benchmarks import LIVEC
 from sdsiqa.errors import SdsiqaError
 from sdsiqa.images import read_image, write_image
-from sdsiqa.models import FusionHead, ImageBranch, SaliencyBranch
+from sdsiqa.models import CNNIQA, FusionHead, ImageBranch, SaliencyBranch
 from sdsiqa.saliency import SDSP
 from sdsiqa.training import TimmSyncBatchNorm
 
@@ -45,6 +46,27 @@ def test_a_trainer_of_ones_own_logs_chooses_and_tests(tmp_path: Path, monkeypatc
     for name, value in metrics.agreement(score, quality).items():
         assert said[f"test/{name}"] == pytest.approx(value, abs=1e-6, nan_ok=True)
     assert np.isfinite(said["test/srcc"])
+
+
+@pytest.mark.parametrize(("parts", "is_same"), [(4, True), (2, False)])
+def test_a_step_in_parts_is_the_step_of_all_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int, is_same: bool
+) -> None:
+    """What `little_memory.yaml` stands on, where no layer looks at other images; with fewer images it is another step."""
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    write_fake("livec", tmp_path / "livec")
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    learned = []
+    for batch, accumulated in ((4, 1), (1, parts)):
+        torch.manual_seed(0)
+        network = CNNIQA(dropout=0.0)
+        task = QualityTask(network, optimizer=partial(torch.optim.SGD, lr=0.5), schedule="constant", warmup=0)
+        trainer = Trainer(max_steps=1, accumulate_grad_batches=accumulated, limit_val_batches=0, accelerator="cpu", **quiet)  # type: ignore[arg-type]
+        data = LIVEC(tmp_path / "livec")
+        trainer.fit(task, QualityDataModule(data, SDSP(), crop=64, patches_per_image=1, batch_size=batch, num_workers=0))
+        learned.append(torch.cat([parameter.detach().flatten() for parameter in network.parameters()]))
+    apart = float((learned[0] - learned[1]).abs().max())
+    assert (apart < 1e-6) == is_same, apart
 
 
 def test_a_trainer_that_would_change_the_network_is_refused() -> None:
