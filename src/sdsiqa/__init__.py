@@ -64,19 +64,14 @@ _PLACES = {
 _PACKAGES = ("benchmarks", "losses", "metrics", "models", "plots", "report", "saliency")
 
 
-@cache
 def public_classes(package: str) -> dict[str, type]:
-    """Import every file of a package; give its public classes by name. The folder is the list.
+    """Import every file of a package that defines a public class; give these classes by name. The folder is the list.
 
     Args:
         package: Such as `sdsiqa.models`.
     """
-    found: dict[str, type] = {}
-    for entry in walk_packages(import_module(package).__path__, f"{package}."):
-        module = import_module(entry.name)
-        own = {name: item for name, item in vars(module).items() if isinstance(item, type) and item.__module__ == entry.name}
-        found |= {name: item for name, item in own.items() if not name.startswith("_")}
-    return found
+    places = defining_modules(package).items()
+    return {name: getattr(import_module(module), name) for name, module in places if not name.startswith("_")}
 
 
 def public_class(package: str, name: str) -> type:
@@ -89,28 +84,26 @@ def public_class(package: str, name: str) -> type:
     Raises:
         AttributeError: The package has no such class.
     """
-    # only classes begin with a capital: a search for a module or a function must not import everything
-    if name[:1].isupper():
-        for module in defining_modules(package).get(name, ()):  # these files alone: others import libraries that take a second
-            found = getattr(import_module(module), name, None)
-            if isinstance(found, type) and found.__module__ == module:
-                return found
-    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    # only classes begin with a capital: a search for a module or a function must not read everything
+    module = defining_modules(package).get(name) if name[:1].isupper() else None
+    if module is None:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    found: type = getattr(import_module(module), name)  # this file alone: others import libraries that take a second
+    return found
 
 
 @cache
-def defining_modules(package: str) -> dict[str, list[str]]:
-    """Read the files of a package without importing them; give the modules that say `class NAME`, by that name.
+def defining_modules(package: str) -> dict[str, str]:
+    """Read the files of a package without importing them; give the module that says `class NAME`, by that name.
 
     Args:
         package: Such as `sdsiqa.models`.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
     for entry in walk_packages(import_module(package).__path__, f"{package}."):
         spec = find_spec(entry.name)
         source = "" if spec is None or not spec.has_location else Path(str(spec.origin)).read_text(encoding="utf-8")
-        for name in re.findall(r"^class (\w+)", source, re.MULTILINE):
-            found.setdefault(name, []).append(entry.name)
+        found |= dict.fromkeys(re.findall(r"^class (\w+)", source, re.MULTILINE), entry.name)
     return found
 
 

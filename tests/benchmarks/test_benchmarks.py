@@ -15,7 +15,7 @@ from real_labels import ANNOTATIONS, REAL, needs_real_labels, real_benchmark
 from scipy.io import loadmat, savemat
 
 import sdsiqa.benchmarks
-from sdsiqa import public_classes
+from sdsiqa import defining_modules
 from sdsiqa.benchmarks import BENCHMARKS, Benchmark, by_name
 from sdsiqa.benchmarks.check import falls_at_every_level
 from sdsiqa.benchmarks.labels import COLUMNS
@@ -50,15 +50,13 @@ def test_a_file_in_the_folder_is_a_benchmark_of_the_list(tmp_path: Path, monkeyp
         "    mos_range = (1.0, 5.0)\n\n    def read(self):\n        return None\n"
     )
     monkeypatch.setattr(sdsiqa.benchmarks, "__path__", [*sdsiqa.benchmarks.__path__, str(tmp_path)])
-    public_classes.cache_clear()
-    sdsiqa.defining_modules.cache_clear()
+    defining_modules.cache_clear()
     try:
         assert by_name("garden") is sdsiqa.benchmarks.Garden
         assert "garden" in list(BENCHMARKS)
     finally:
         monkeypatch.undo()
-        public_classes.cache_clear()
-        sdsiqa.defining_modules.cache_clear()
+        defining_modules.cache_clear()
         sys.modules.pop("sdsiqa.benchmarks.garden")
     assert "garden" not in BENCHMARKS
     assert not {"distorted", "folder"} & set(BENCHMARKS)

@@ -274,8 +274,9 @@ class QualityTask(lightning.LightningModule):
             return []
         solved = [] if self.closed_form is None else self.closed_form.solved(self.network)
         lr_scale = 1.0 if self.closed_form is None else self.closed_form.lr_scale
-        scales = (self.backbone_lr_scale, solved, lr_scale, self.layer_decay, self.attention_lr_scale)
-        groups = parameter_groups(self.network, *scales)
+        groups = parameter_groups(
+            self.network, self.backbone_lr_scale, solved, lr_scale, self.layer_decay, self.attention_lr_scale
+        )
         own = [] if self.objective is None else [p for p in self.objective.parameters() if p.requires_grad]
         if own:
             groups.append(ParameterGroup("objective", 1.0, False, own))
