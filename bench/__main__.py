@@ -20,6 +20,7 @@ from bench.measure import Row, machine
 from bench.memory import loader_growth, training_peak
 from bench.pictures import gather
 from bench.programs import whole_programs
+from bench.shares import shares
 from sdsiqa.files import write_json
 from sdsiqa.runs.process import keep_freed_memory
 
@@ -30,13 +31,13 @@ PARTS = (
 )
 
 
-def measure(settings: argparse.Namespace) -> list[Row]:
+def measure(settings: argparse.Namespace, load: Load) -> list[Row]:
     """Measure everything.
 
     Args:
         settings: As `parser` reads them.
+        load: Network and batches.
     """
-    load = Load(settings.backbone, settings.images, settings.crops, settings.side)
     turns = settings.turns
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,7 +105,9 @@ def main(words: list[str] | None = None) -> None:
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on worker counts and the like, which is what is measured here
-        rows = measure(settings)
+        load = Load(settings.backbone, settings.images, settings.crops, settings.side)
+        rows = measure(settings, load)
+        parts = [] if settings.only else shares(load, settings.turns, settings.size)
     shown: dict[str, Any] = {
         name: value for name, value in vars(settings).items() if name not in ("output", "only", "photographs")
     }
@@ -114,6 +117,7 @@ def main(words: list[str] | None = None) -> None:
         "seconds": round(time.perf_counter() - start),
         "settings": shown,
         "measurements": [row.to_json() for row in rows],
+        "shares": [part._asdict() for part in parts],
     }
     output = settings.output or (None if settings.only else RESULTS)
     if output is not None:

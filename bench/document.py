@@ -9,20 +9,17 @@ DOC, RESULTS, GROWTH = Path("docs/performance.md"), Path("results/bench.json"), 
 
 BOUNDS = {
     "training step": "The two backbones. What is added: fusion head, loss, clipping, AdamW and Lightning's loop. "
-    "The row of the loop by hand says how much of that is the loop. On an EPYC, of 505 ms of the bare way more: 71 ms of the "
-    "network's own forward and backward (the projection of the first level to 256 channels alone about 14), 12 of AdamW, 2 of "
-    "clipping.",
+    "The row of the loop by hand says how much of that is the loop. See its parts below.",
     "training step, to a loop by hand": "Calls of hooks and callbacks, as many at every step: a larger network pays a smaller "
     "share of its time for them.",
     "loading, decoded cache": "Copying the pixels of a crop.",
     "loading, no cache, no maps": "Decoding. What is added: the crop, seeded anew for each image so that no two workers cut "
-    "alike, and the copy into the batch. On an EPYC, of about 0.2 ms an image: 0.05 of the seed, 0.04 of the crop, the rest of "
-    "copies and of Python; decoding takes 1.6.",
+    "alike, and the copy into the batch.",
     "loading, no cache, maps from files": "Decoding, then enlarging the map to the size of its image. Reading it and hashing "
     "the pixels that it belongs to take less than a fifth of that each.",
     "loading, decoded cache, 2 workers": "Handing batches from one process to the other.",
     "scoring": "The network. The map of the next image is made while it works; where the network's threads leave no core idle, "
-    "as on two cores, it takes from them what it costs: 3.6 ms beside 46 on an EPYC.",
+    "as on two cores, it takes from them what it costs.",
     "peak memory of training": "Activations that the backward pass waits for. What is added: gradients, AdamW's two moments, "
     "and the fusion head.",
     "loader's memory": "The libraries that each process imports.",
@@ -30,9 +27,9 @@ BOUNDS = {
     "a step.",
     "start": "Imports. What needs no torch is asked first: help and typing errors from the sources of the classes, a finished "
     "run from the hash of its command.",
-    "scoring a folder, whole program": "The network, and once the imports of torch and timm: the fewer files, the "
-    "larger their share. On an EPYC of two cores: 52 ms an image of decoding and the network; about 5 of the map; about 5 of "
-    "threads that spin briefly, which the bare way lets spin on; and 4.8 s of the start, which are 10 ms an image of 500.",
+    "start, a picture scored": "Imports of torch and timm, then the network and its weights.",
+    "scoring a folder, whole program": "The network, and once the start, as of a picture scored: the fewer files, the larger its "
+    "share. Maps, and threads that spin briefly where the bare way lets them spin on, take the rest.",
 }
 """What bounds each row, by the beginning of its name, crops and providers left out."""
 
@@ -111,6 +108,17 @@ def document(content: Mapping[str, Any], growth: Mapping[str, Any] | None) -> st
     if missing:
         lines += ["", "Measured by `make bench` and not in these results yet:", ""]
         lines += [f"- **{name}**: {BOUNDS[name]}" for name in missing]
+    if content.get("shares"):
+        lines += [
+            "",
+            "## What rows are made of",
+            "",
+            "Each part by itself, median:",
+            "",
+            "| of | part | ms |",
+            "| --- | --- | ---: |",
+        ]
+        lines += [f"| {share['of']} | {share['part']} | {share['milliseconds']:g} |" for share in content["shares"]]
     lines += ["", "## What was compared", "", *(f"- **{row['name']}**: {row['how']}" for row in rows)]
     lines += ["", "## What did not help", "", "| tried | what came out |", "| --- | --- |"]
     lines += [f"| {tried} | {why} |" for tried, why in TRIED]

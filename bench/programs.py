@@ -120,21 +120,29 @@ def whole_programs(load: Load, folder: Path, photographs: Photographs, files: in
         "validation and test on whole pictures. Bare: both timm bodies, forward and backward, no optimiser, imports included."
     )
     memory = compare("peak memory of a short run, whole program", "MB", [ours], [bare], None, True, how)
-    return [memory, *starts(words, turns), scoring_folder(folder, photographs, files, max(1, turns // 4))]
+    one = ["score", str(next(photographs.root.iterdir())), "--checkpoint", str(_checkpoint(folder))]
+    return [memory, *starts(words, one, turns), scoring_folder(folder, photographs, files, max(1, turns // 4))]
 
 
-def starts(words: Sequence[str], turns: int) -> list[Row]:
-    """Compare what needs no network with the imports of one.
+def _checkpoint(folder: Path) -> Path:
+    """The checkpoint of the short run in `folder`."""
+    return folder / "run" / "checkpoints" / "last.ckpt"
+
+
+def starts(words: Sequence[str], one: Sequence[str], turns: int) -> list[Row]:
+    """Compare programs that are soon done with the imports of a network.
 
     Args:
         words: Of a run that is finished.
+        one: That score one picture.
         turns: Repetitions.
     """
-    cases: dict[str, tuple[Sequence[str], int, float]] = {
+    cases: dict[str, tuple[Sequence[str], int, float | None]] = {
         "--help": (["--help"], 0, 0.1),
         "fit --help": (["fit", "--help"], 0, 0.2),
         "a typo": ([*words, "--data.crpo", "3"], 2, 0.5),
         "a finished run again": (words, 0, 0.5),
+        "a picture scored": (one, 0, None),
     }
     rows = []
     for name, (asked, status, goal) in cases.items():
@@ -158,7 +166,7 @@ def scoring_folder(folder: Path, photographs: Photographs, files: int, turns: in
         turns: Repetitions.
     """
     pictures = gather(folder / "scored", files, photographs.root).root
-    checkpoint = str(folder / "run" / "checkpoints" / "last.ckpt")
+    checkpoint = str(_checkpoint(folder))
     ours, bare = in_turns(
         lambda: program(["-m", "sdsiqa", "score", str(pictures), "--checkpoint", checkpoint]).seconds,
         lambda: child("programs", str(pictures), checkpoint),

@@ -91,13 +91,17 @@ def test_everything_is_written_with_machine_and_versions(
     assert content["versions"]["torch"]
     assert "host" not in content
     names = [row["name"] for row in content["measurements"]]
-    assert len(names) == len(set(names)) == 22
+    assert len(names) == len(set(names)) == 23
     for row in content["measurements"]:
         assert set(row) == {"name", "unit", "ours", "bare", "ratio", "low", "high", "goal", "at_most", "how", "held"}
         assert row["low"] <= row["ratio"] <= row["high"]
         if row["goal"] is not None:
             good = row["ratio"] <= row["goal"] if row["at_most"] else row["ratio"] >= row["goal"]
             assert row["held"] is good
+    parts = {(share["of"], share["part"]): share["milliseconds"] for share in content["shares"]}
+    assert len(parts) == len(content["shares"]) == 9
+    assert min(parts.values()) > 0
+    assert parts["training step", "forward and backward of the network"] > parts["training step", "clipping"]
     shown = capsys.readouterr().out
     assert "goals missed" in shown or "all goals held" in shown
     assert table([]).row_count == 0
