@@ -1,4 +1,4 @@
-"""`python -m tools.moved CHECKPOINT`: how far training has moved gates (GCT) and spatial attention from zero, where they change nothing."""
+"""`python -m tools.moved CHECKPOINT`: how far gates (GCT) and spatial attention are from zero, where they start and change nothing."""
 
 import argparse
 from collections.abc import Sequence
