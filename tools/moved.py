@@ -1,4 +1,4 @@
-"""`python -m tools.moved CHECKPOINT`: how far gates (GCT) and spatial attention are from zero, their start, where they do nothing."""
+"""`python -m tools.moved CHECKPOINT`: how far gates (GCT) and attention are from zero, where they start and do nothing."""
 
 import argparse
 from collections.abc import Sequence
