@@ -128,7 +128,7 @@ def test_whole_programs_run_as_people_call_them(tmp_path: Path) -> None:
     rows = whole_programs(TINY, tmp_path / "programs", photographs, files=3, turns=1)
     assert [row.name for row in rows] == [
         "peak memory of a short run, whole program",
-        *(f"start, {name}" for name in ("--help", "fit --help", "a typo", "a finished run again")),
+        *(f"start, {name}" for name in ("--help", "fit --help", "a typo", "a finished run again", "a picture scored")),
         "scoring a folder, whole program",
     ]
     assert all(row.ours > 0 and row.bare > 0 for row in rows)
