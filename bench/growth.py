@@ -1,7 +1,8 @@
 """What a picture costs as there are more of them: `python -m bench.growth`, into `results/growth.json`.
 
 Each program runs over sets of drawn pictures, as a whole. A set of ten says what the start costs, which is left out. Processor
-time is compared, since it depends least on what else the machine does; seconds stand beside it, for waits that use no processor.
+time is compared, since it depends least on what else the machine does, and with one thread: spinning while threads wait for each
+other would count. Seconds stand beside it, for waits that use no processor.
 """
 
 import argparse
@@ -114,7 +115,7 @@ def measure(counts: Sequence[int], turns: int) -> dict[str, dict[str, dict[str, 
                 folder = Path(name) / f"{count}-{turn}"
                 draw(folder, count)
                 for title, words in programs(folder).items():
-                    cost, best = program(words), found.setdefault(title, {}).get(count)
+                    cost, best = program(words, OMP_NUM_THREADS="1"), found.setdefault(title, {}).get(count)
                     found[title][count] = cost if best is None else Cost(*map(min, cost, best))
                 shutil.rmtree(folder)
             print(f"measured {count} pictures", flush=True)
@@ -135,7 +136,7 @@ def main(words: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 1_000, 10_000], help="pictures of each set")
-    parser.add_argument("--turns", type=int, default=3, help="runs over a small set, of which the cheapest counts")
+    parser.add_argument("--turns", type=int, default=8, help="runs over a small set, of which the cheapest counts")
     parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=GROWTH, help="where the figures go")
     settings = parser.parse_args(words)
@@ -144,7 +145,7 @@ def main(words: list[str] | None = None) -> None:
         return
     if min(settings.counts) <= START:
         parser.error(f"--counts: {min(settings.counts)}; expected more than {START}, which say what the start costs")
-    facts, found = machine(), measure(settings.counts, settings.turns)
+    facts, found = {**machine(), "torch_threads": 1}, measure(settings.counts, settings.turns)
     drawn = {"photographs": f"drawn, {SIDE}×{SIDE}, JPEG"}
     write_json(settings.output, {**facts, "settings": drawn, "counts": settings.counts, "programs": found})
     table = Table("ms of processor per picture, MB", *(str(count) for count in settings.counts))

@@ -46,17 +46,19 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def program(words: Sequence[str], status: int = 0) -> Cost:
+def program(words: Sequence[str], status: int = 0, **variables: str) -> Cost:
     """Run Python in a process of its own.
 
     Args:
         words: After `python`.
         status: Exit status that is expected.
+        **variables: Of its environment, beside those of this process.
 
     Raises:
         RuntimeError: It ended otherwise.
     """
-    around = {**os.environ, "WANDB_MODE": "disabled", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    own = {"WANDB_MODE": "disabled", "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    around = {**os.environ, **own, **variables}
     command = [sys.executable, "-c", _LAUNCHER, sys.executable, *words]
     done = subprocess.run(command, cwd=ROOT, env=around, capture_output=True, text=True, check=False)
     if done.returncode != status:
