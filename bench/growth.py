@@ -7,6 +7,7 @@ other would count. Seconds stand beside it, for waits that use no processor.
 
 import argparse
 import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -102,30 +103,34 @@ def measure(counts: Sequence[int], turns: int) -> dict[str, dict[str, dict[str, 
 
     Args:
         counts: Pictures of each set.
-        turns: Runs over a set of at most a hundred, of which the cheapest counts: a start varies by what many pictures cost.
+        turns: Runs over each set of at most a hundred, in turns, for a start varies by what many pictures cost.
 
     Returns:
         By program and count: milliseconds per picture without the start, of processor (`ms`) and as a clock has it (`clock_ms`),
-        and `MB` at most.
+        `noise_ms`, what the difference between the dearest and the cheapest start would be per picture, and `MB` at most.
     """
-    found: dict[str, dict[int, Cost]] = {}
+    found: dict[str, dict[int, list[Cost]]] = {}
+    small = [count for count in (START, *counts) if count <= 100]
     with tempfile.TemporaryDirectory() as name:
-        for count in (START, *counts):
-            for turn in range(turns if count <= 100 else 1):
-                folder = Path(name) / f"{count}-{turn}"
-                draw(folder, count)
-                for title, words in programs(folder).items():
-                    cost, best = program(words, OMP_NUM_THREADS="1"), found.setdefault(title, {}).get(count)
-                    found[title][count] = cost if best is None else Cost(*map(min, cost, best))
-                shutil.rmtree(folder)
+        for count in [*turns * small, *(count for count in counts if count > 100)]:
+            folder = Path(name) / str(count)
+            draw(folder, count)
+            for title, words in programs(folder).items():
+                found.setdefault(title, {}).setdefault(count, []).append(program(words, OMP_NUM_THREADS="1"))
+            shutil.rmtree(folder)
             print(f"measured {count} pictures", flush=True)
     return {title: {str(count): _per_picture(of[count], of[START], count) for count in counts} for title, of in found.items()}
 
 
-def _per_picture(cost: Cost, start: Cost, count: int) -> dict[str, float]:
+def _per_picture(costs: Sequence[Cost], starts: Sequence[Cost], count: int) -> dict[str, float]:
     each = 1000 / (count - START)
-    processor, clock = cost.processor - start.processor, cost.seconds - start.seconds
-    return {"ms": round(each * processor, 4), "clock_ms": round(each * clock, 4), "MB": round(cost.megabytes, 1)}
+    processor, clock = (
+        statistics.median(getattr(cost, name) for cost in costs) - statistics.median(getattr(start, name) for start in starts)
+        for name in ("processor", "seconds")
+    )
+    noise = max(start.processor for start in starts) - min(start.processor for start in starts)
+    values = {"ms": each * processor, "clock_ms": each * clock, "noise_ms": each * noise}
+    return {**{name: round(value, 4) for name, value in values.items()}, "MB": round(max(c.megabytes for c in costs), 1)}
 
 
 def main(words: list[str] | None = None) -> None:
@@ -136,7 +141,7 @@ def main(words: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--counts", type=int, nargs="+", default=[100, 1_000, 10_000], help="pictures of each set")
-    parser.add_argument("--turns", type=int, default=8, help="runs over a small set, of which the cheapest counts")
+    parser.add_argument("--turns", type=int, default=6, help="runs over each small set")
     parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=GROWTH, help="where the figures go")
     settings = parser.parse_args(words)
