@@ -181,9 +181,7 @@ def test_the_page_is_what_the_results_say_and_every_row_says_what_bounds_it() ->
 def test_a_set_that_took_no_longer_than_starts_vary_says_nothing_of_growth() -> None:
     results = json.loads((ROOT / "results" / "bench.json").read_text())
     noise = {"100": 0.1, "1000": 0.01, "10000": 0.001}
-    cells = {
-        count: {"ms": ms, "noise_ms": noise[count], "MB": 10} for count, ms in (("100", 0.2), ("1000", 0.5), ("10000", 0.6))
-    }
+    cells = {count: {"ms": ms, "noise_ms": noise[count], "MB": 10} for count, ms in (("100", 0.2), ("1000", 0.5), ("10000", 0.6))}
     page = document(results, {**results, "counts": [100, 1000, 10000], "programs": {"check-data": cells}})
     assert "| check-data | –, 10 MB | 0.5 ms, 10 MB | 0.6 ms, 10 MB | 1.20 |" in page
 
