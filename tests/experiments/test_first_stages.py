@@ -110,6 +110,24 @@ def test_a_first_stage_is_shared_by_all_that_would_run_the_same(experiment: Path
     assert names == ["tid2013-second-first-0-0", "tid2013-second-first-1-0"]
 
 
+def test_an_ablation_is_laid_over_the_first_stage_where_the_experiment_says_so(experiment: Path) -> None:
+    experiment.write_text(experiment.read_text() + "ablations: {full: [], slow: [{model.warmup: 0.5}]}\n")
+    own_benchmark(experiment)
+    plain = {first.name: first.words for first in Experiment.load(experiment).first_stages_of_variants()}
+    assert list(plain) == ["tid2013-second-first-0-0", "tid2013-second-first-1-0"]
+    experiment.write_text(experiment.read_text().replace("[first.yaml]", "{files: [first.yaml], ablated: true}"))
+    found = Experiment.load(experiment)
+    ablated = {first.name: first.words for first in found.first_stages_of_variants()}
+    assert plain.items() < ablated.items()
+    assert set(ablated) - set(plain) == {"tid2013-second-first_slow-0-0", "tid2013-second-first_slow-1-0"}
+    words = ablated["tid2013-second-first_slow-1-0"]
+    assert words[words.index("--model.warmup") + 1] == "0.5"
+    assert {variant.ablation: variant.first and variant.first.ablation for variant in found.variants()} == {
+        "full": "first",
+        "slow": "first_slow",
+    }
+
+
 def test_a_method_that_goes_takes_its_first_stage_with_it(experiment: Path) -> None:
     more = experiment.with_name("more.yaml")
     more.write_text("extends: two.yaml\nmethods: {sdsiqa: null}\n")
@@ -123,6 +141,7 @@ def test_a_method_that_goes_takes_its_first_stage_with_it(experiment: Path) -> N
     [
         ("{other: first.yaml}", "has a first stage of 'other', which is none of its methods: second"),
         ("{second: {file: first.yaml}}", "expected a list of files, or {benchmark: run file, files:"),
+        ("{second: {files: first.yaml, ablated: 1}}", "ablated: true or false}"),
         ("{second: absent.yaml}", "names 'absent.yaml', and"),
         ("[second]", "first_stages is ['second']; expected {method: [file, ...]}"),
     ],

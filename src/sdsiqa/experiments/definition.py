@@ -63,10 +63,12 @@ class FirstStageFiles:
         files: What is laid over the run of a benchmark; it says network, objective and how long.
         benchmark: What makes a run of the benchmark that it learns from: on split 0 for all cells. Empty: each benchmark of the
             experiment, on the split of the cell.
+        ablated: Whether an ablation is laid over it, too, so that what a variant lacks was never trained.
     """
 
     files: tuple[Layer, ...]
     benchmark: tuple[Layer, ...] = ()
+    ablated: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,22 +180,27 @@ class Experiment:
             ]
             first = None
             if method in self.first_stages:
-                first = self._first(benchmark, method, split, seed, total + len(firsts), settings)
+                first = self._first(benchmark, method, ablation, split, seed, total + len(firsts), settings)
                 first = firsts.setdefault(first.words, first)
             name = f"{benchmark}-{method}-{ablation}-{split}-{seed}"
             found.append(Variant(index, name, benchmark, method, ablation, split, seed, tuple(words), first))
         return found, list(firsts.values())
 
-    def _first(self, benchmark: str, method: str, split: int | str, seed: int, index: int, settings: list[str]) -> Variant:
+    def _first(
+        self, benchmark: str, method: str, ablation: str, split: int | str, seed: int, index: int, settings: list[str]
+    ) -> Variant:
         """Say what the first stage of a variant runs; its own files lie over the settings of the experiment."""
         stage = self.first_stages[method]
+        ablated = _laid(self.ablations[ablation]) if stage.ablated else []
         layers = stage.benchmark or self.benchmarks[benchmark]
         if stage.benchmark:
             named = [layer for layer in layers if isinstance(layer, Path) and layer != self.base]
             benchmark, split = named[0].stem if named else benchmark, 0
-        words = [*_laid(layers), *settings, *_laid(stage.files), *("--data.split", str(split), "--seed_everything", str(seed))]
-        name = f"{benchmark}-{method}-first-{split}-{seed}"
-        return Variant(index, name, benchmark, method, "first", split, seed, tuple(words), is_first=True)
+        seeded = ("--data.split", str(split), "--seed_everything", str(seed))
+        words = (*_laid(layers), *settings, *_laid(stage.files), *ablated, *seeded)
+        first = f"first_{ablation}" if ablated else "first"
+        name = f"{benchmark}-{method}-{first}-{split}-{seed}"
+        return Variant(index, name, benchmark, method, first, split, seed, words, is_first=True)
 
 
 _KEYS = tuple(field.name for field in dataclasses.fields(Experiment) if field.name != "name")
@@ -263,9 +270,7 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
             }
     if "first_stages" in content:
         content["first_stages"] = {
-            str(name): FirstStageFiles(*(tuple(_layer(file, layer) for layer in _listed(part)) for part in parts))
-            for name, value in (content["first_stages"] or {}).items()
-            for parts in [_first_stage(file, str(name), value)]
+            str(name): _first_stage(file, str(name), value) for name, value in (content["first_stages"] or {}).items()
         }
     if content.get("base") is not None:
         content["base"] = _beside(file, content["base"])
@@ -311,15 +316,18 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _first_stage(file: Path, name: str, value: Any) -> tuple[Any, Any]:
-    """Give what a file says of a first stage: the files that are laid over a benchmark, and that benchmark."""
-    if isinstance(value, str | list):
-        return value, ()
-    if not isinstance(value, dict) or not value.get("files") or set(value) - {"files", "benchmark"}:
+def _first_stage(file: Path, name: str, value: Any) -> FirstStageFiles:
+    """Read what a file says of a first stage: files alone, or with the benchmark that they are laid over."""
+    said = value if isinstance(value, dict) else {"files": value}
+    ablated = said.get("ablated", False)
+    known = isinstance(value, dict | str | list) and set(said) <= {"files", "benchmark", "ablated"}
+    if not known or not said.get("files") or not isinstance(ablated, bool):
         raise ExperimentError(
-            f"{file}: first_stages.{name} is {value!r}; expected a list of files, or {{benchmark: run file, files: [file, ...]}}"
+            f"{file}: first_stages.{name} is {value!r}; expected a list of files, or "
+            "{benchmark: run file, files: [file, ...], ablated: true or false}"
         )
-    return value["files"], value.get("benchmark")
+    files, benchmark = (tuple(_layer(file, layer) for layer in _listed(said.get(key))) for key in ("files", "benchmark"))
+    return FirstStageFiles(files, benchmark, ablated)
 
 
 def _over(base: Path | None, layers: tuple[Layer, ...], place: str) -> tuple[Layer, ...]:
