@@ -19,6 +19,7 @@ from sdsiqa.experiments.definition import Experiment
 from sdsiqa.metrics.significance import meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report import Blank, write
 from sdsiqa.report.build import tables_of
+from sdsiqa.report.comparisons import corrected
 from sdsiqa.report.published import read_quoted
 from sdsiqa.report.read import read_results
 from sdsiqa.report.reproduced import MADE, PAPER
@@ -124,6 +125,7 @@ def test_marks_are_against_the_baseline_and_corrected(ablated: Path) -> None:
     assert against["sdsiqa (saliency_only)"].endswith("▼")
     assert against["sdsiqa (no_gate)"].endswith("≈")
     assert any("after Holm's correction for 3 comparisons" in note for note in table.notes)
+    assert corrected(1) == "after Holm's correction for 1 comparison"
     frame = table.frame.set_index(["method", "ablation"])
     assert (frame["p_holm"].dropna() >= frame["p"].dropna()).all()
     assert set(frame["test"].dropna()) == {"", "corrected resampled t"}

@@ -29,6 +29,15 @@ def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Ev
     return {label: (difference, float(p)) for (label, difference), p in zip(found.items(), adjusted, strict=True)}
 
 
+def corrected(count: int) -> str:
+    """Say how probabilities were corrected.
+
+    Args:
+        count: Comparisons that were made.
+    """
+    return f"after Holm's correction for {count} comparison{'' if count == 1 else 's'}"
+
+
 def visible(against: Mapping[str, tuple[Difference, float]]) -> dict[str, float]:
     """Say how large a true difference must be for this design to find it in four of five repetitions.
 

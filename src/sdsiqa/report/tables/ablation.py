@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sdsiqa.report.comparisons import power_note, verdicts, visible
+from sdsiqa.report.comparisons import corrected, power_note, verdicts, visible
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
@@ -55,8 +55,8 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     tests = sorted({difference.verdict.test for difference, _ in against.values()})
     notes = [
         *marks.notes,
-        f"Δ: minus the full method, on the same images of the common splits. Verdict: {' and '.join(tests) or 'none'}, 5 % after "
-        f"Holm's correction for {sum(p == p for _, p in against.values())} comparisons.",
+        f"Δ: minus the full method, on the same images of the common splits. Verdict: {' and '.join(tests) or 'none'}, 5 % "
+        f"{corrected(sum(p == p for _, p in against.values()))}.",
         "95 % of images: paired bootstrap, how far the choice of test images alone moves the difference; 95 % of splits: by the "
         "corrected resampled t, which also counts training on other images.",
         *about_dashes(*(end for found, _ in against.values() for end in (found.verdict.low, found.images.low))),

@@ -10,7 +10,7 @@ from sdsiqa import metrics
 from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.logistic import TOLERANCE, Array
 from sdsiqa.metrics.significance import holm, meng_rosenthal_rubin, pitman_morgan
-from sdsiqa.report.comparisons import find_baseline, mark
+from sdsiqa.report.comparisons import corrected, find_baseline, mark
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.result import Result, by_group, by_label, stem, title
 from sdsiqa.report.statistics import Evidence
@@ -80,8 +80,8 @@ def _table(group: str, base: str, pairs: Sequence[tuple[str, Result, Result]], e
     ]
     heads = ["method", "split", "seed", "images", "Δ SRCC", "p bootstrap", "p Meng-Rosenthal-Rubin", "Δ error", "p Pitman-Morgan"]
     notes = [
-        f"Each split by itself, against {base} on the same images; p after Holm's correction for {len(frame)} comparisons a "
-        "column. Δ error: standard deviation of the errors after the logistic 4, in quality units; less is better.",
+        f"Each split by itself, against {base} on the same images; p {corrected(len(frame))} a column. "
+        "Δ error: standard deviation of the errors after the logistic 4, in quality units; less is better.",
         "One split says nothing of training again on another: the main table does.",
     ]
     name = title(pairs[0][1].benchmark)

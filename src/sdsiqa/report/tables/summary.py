@@ -7,7 +7,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.report.comparisons import find_baseline, mark, power_note, verdicts
+from sdsiqa.report.comparisons import corrected, find_baseline, mark, power_note, verdicts
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
@@ -156,6 +156,6 @@ def _legend(
         tests = sorted({difference.verdict.test for difference, _ in against.values()})
         lines.append(
             f"▲ better, ▼ worse than {base}, ≈ inside the noise: SRCC on the same images, {' and '.join(tests)}, "
-            f"5 % after Holm's correction for {sum(p == p for _, p in against.values())} comparisons."
+            f"5 % {corrected(sum(p == p for _, p in against.values()))}."
         )
     return lines
