@@ -171,7 +171,7 @@ def _growth(growth: Mapping[str, Any] | None) -> Sequence[str]:
         f"| --- |{' ---: |' * (len(counts) + 1)}",
     ]
     for name, cells in growth["programs"].items():
-        told = [cells[count]["ms"] if cells[count]["ms"] > TOLD * cells[count].get("noise_ms", 0) else None for count in counts]
+        told = [cells[count]["ms"] if cells[count]["ms"] > TOLD * cells[count]["noise_ms"] else None for count in counts]
         shown = [
             f"{'–' if each is None else f'{each:.3g} ms'}, {cells[count]['MB']:.0f} MB"
             for each, count in zip(told, counts, strict=True)
