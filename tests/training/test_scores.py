@@ -93,6 +93,15 @@ def test_repeats_are_removed_and_order_is_restored() -> None:
     assert [values.dtype.name for values in vars(scores).values()] == ["int64", "float64", "float64"]
 
 
+def test_few_small_tensors_are_held_however_many_images_there_are() -> None:
+    agreement, scores = Agreement(), torch.rand(1000)
+    for number, score in enumerate(scores):
+        agreement.update(torch.tensor([number]), score[None], score[None])
+    assert len(agreement.score) < 40  # thousands would keep the memory between them from being used again
+    assert np.array_equal(agreement.scores().score, scores.double().numpy())
+    assert np.array_equal(agreement.scores().index, np.arange(1000))
+
+
 def test_compute_is_the_agreement_of_the_scores() -> None:
     agreement = fill(Agreement(), 40)
     scores = agreement.scores()

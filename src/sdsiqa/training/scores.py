@@ -23,6 +23,8 @@ from sdsiqa.runs.entries import Entries, Entry
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.scores import Scores, score_table
 
+_PIECES = 32
+
 Stage = Literal["val", "test", "predict"]
 """What a trainer does with a part whose scores are gathered."""
 
@@ -61,6 +63,8 @@ class Agreement(Metric):
         for state, values in ((self.index, index.long()), (self.score, score.float()), (self.quality, quality.float())):
             if isinstance(state, list):
                 state.append(values.detach().reshape(-1))
+                if len(state) >= _PIECES:  # a small tensor that stays keeps the large ones around it from being reused
+                    state[:] = [torch.cat(state)]
 
     def scores(self) -> Scores:
         """Give the rows held here, one per image, in index order; inside `sync_context()`, those of all devices.
