@@ -97,6 +97,7 @@ def named_in_text() -> Iterator[tuple[str, list[str]]]:
     """Give the commands that stand in sentences of the documents, and in the headers of files of settings."""
     for file in [*DOCUMENTS, *sorted(ROOT.glob("configs/**/*.yaml")), *sorted(ROOT.glob("experiments/**/*.yaml"))]:
         text = re.sub(r"^```.*?^```", "", file.read_text(), flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(r"\\\n# +", "", text)  # a command of several lines
         header = re.findall(r"^# +((?:sdsiqa|make) .*?)(?: {2,}.*)?$", text, re.MULTILINE) if file.suffix == ".yaml" else []
         for line in [*re.findall(r"`((?:sdsiqa|make|python) [^`\n]+)`", text), *header]:
             yield str(file.relative_to(ROOT)), shlex.split(line)
