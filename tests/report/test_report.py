@@ -105,6 +105,23 @@ def test_a_row_says_what_its_runs_remark_and_that_they_are_of_a_reconstruction(
     assert "a remark is on 'setnt', and no run is called so; there are dbcnn, setnet" in capsys.readouterr().err
 
 
+def test_what_learned_for_too_short_a_time_says_so_in_its_name_and_is_not_ranked(tmp_path: Path) -> None:
+    for split in range(3):
+        make_run(tmp_path, split=split)
+        make_run(tmp_path, method="dbcnn", split=split, noise=0.08)
+        file = make_run(tmp_path, method="brisk", split=split, noise=0.001) / "config.yaml"  # the best of the three
+        config = yaml.safe_load(file.read_text())
+        config["run"]["under_trained"] = True
+        file.write_text(yaml.safe_dump(config))
+    table = tables(tmp_path, baseline="sdsiqa")["benchmark-live-test"]
+    assert column(table, "method") == ["brisk (under-trained)", "dbcnn", "sdsiqa"]
+    assert column(table, "Δ to sdsiqa")[0] == "not ranked"
+    assert any("Holm's correction for 1 comparison." in note for note in table.notes)
+    srcc = list(table.head).index("SRCC")
+    assert {row for row, cell in table.strong if cell == srcc} == {2}
+    assert set(column(tables(tmp_path, baseline="sdsiqa")["tests-live-test"], "method")) == {"dbcnn"}
+
+
 def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:
     blanks = [
         Blank("live", ("SSIM", "full"), "it needs references"),

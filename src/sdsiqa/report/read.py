@@ -98,6 +98,7 @@ def read_result(folder: Path, file: Path) -> Result:
         minutes=60 * (NAN if hours is None else hours),
         is_wall_time="wall_hours" in cost,
         tuned_on=str(run.get("tuned_on") or ""),
+        under_trained=bool(run.get("under_trained")),
         chosen_by=str(record.get("chosen_by") or ""),
         seen=frozenset(image for some in ("train", "val") for image in parts.get(some, ())),
         tested=frozenset(parts.get("test", ())),

@@ -47,6 +47,7 @@ class Result:
         settings: What decided the run but for split and seed: values by dotted key.
         remark: What the run says a reader must know of it.
         tuned_on: What its settings were chosen on, as the run says; empty if nothing is known.
+        under_trained: Whether the run says that it learned for too short a time to be ranked.
     """
 
     file: Path
@@ -69,11 +70,12 @@ class Result:
     settings: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
     tuned_on: str = ""
+    under_trained: bool = False
 
     @property
     def label(self) -> str:
-        """Label in tables: the method, whether it is a reconstruction, and its ablation."""
-        return label_of(self.method, self.ablation, self.is_reconstruction)
+        """Label in tables: the method, whether it is a reconstruction or under-trained, and its ablation."""
+        return label_of(self.method, self.ablation, self.is_reconstruction, self.under_trained)
 
     @property
     def is_reconstruction(self) -> bool:
@@ -117,15 +119,16 @@ class Blank:
     reason: str
 
 
-def label_of(method: str, ablation: str, is_reconstruction: bool = False) -> str:
+def label_of(method: str, ablation: str, is_reconstruction: bool = False, under_trained: bool = False) -> str:
     """Give what tables call a method with its ablation.
 
     Args:
         method: Name of the method.
         ablation: What was changed in it; `full` if nothing.
         is_reconstruction: Whether it is not the authors' own network.
+        under_trained: Whether it learned for too short a time to be ranked.
     """
-    said = ["reconstruction"] * is_reconstruction + [ablation] * (ablation != FULL)
+    said = ["reconstruction"] * is_reconstruction + ["under-trained"] * under_trained + [ablation] * (ablation != FULL)
     return f"{method} ({', '.join(said)})" if said else method
 
 

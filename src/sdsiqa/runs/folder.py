@@ -40,6 +40,7 @@ class RunSettings:
         ablation: What tables call the variant of the method; `full` leaves nothing out.
         remark: What a reader of tables must know of it, such as that it learnt for too short a time.
         tuned_on: What its settings were chosen on, as benchmark and split, such as `livec-9`; tables say so.
+        under_trained: Whether it learns for too short a time to be ranked: tables say so beside its name, and never call it best.
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
         test: Whether the test part is read at the end; a first stage leaves it alone.
@@ -59,6 +60,7 @@ class RunSettings:
     ablation: str = "full"
     remark: str = ""
     tuned_on: str = ""
+    under_trained: bool = False
     checkpoint_every: int = 500
     test: bool = True
     figures: bool = True

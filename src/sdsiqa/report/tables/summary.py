@@ -7,7 +7,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.report.comparisons import corrected, find_baseline, mark, power_note, verdicts
+from sdsiqa.report.comparisons import corrected, find_baseline, is_ranked, mark, power_note, verdicts
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
@@ -52,7 +52,7 @@ def _table(
         means = {name: evidence.mean(some, name) for name in OTHERS}
         difference, p = against.get(label, (None, NAN))
         note = warnings_of(some, srcc, everywhere, evidence, marks)
-        verdict = [] if base is None else [_verdict(label == base, difference, p)]
+        verdict = [] if base is None else [_verdict(label == base, difference, p) if is_ranked(some) else "not ranked"]
         cells.append(
             [
                 *(label, runs_of(some), mean_of(srcc) + note, number(srcc.median), span(srcc.low, srcc.high)),
@@ -127,8 +127,8 @@ def _has_outliers(labels: Mapping[str, Sequence[Result]], evidence: Evidence) ->
 def _best(
     spreads: Mapping[str, Mapping[str, Spread]], everywhere: set[str], labels: Mapping[str, Sequence[Result]], *columns: int
 ) -> frozenset[tuple[int, int]]:
-    """Set the best mean in bold, among those over all splits, if there are several."""
-    whole = [place for place, some in enumerate(labels.values()) if {run.split for run in some} == everywhere]
+    """Set the best mean in bold, among those over all splits that learned for long enough, if there are several."""
+    whole = [place for place, some in enumerate(labels.values()) if {run.split for run in some} == everywhere and is_ranked(some)]
     strong = set()
     for measure, column in zip(("srcc", "plcc"), columns, strict=True):
         known = {place: mean for place in whole if (mean := list(spreads.values())[place][measure].mean) == mean}
