@@ -6,6 +6,7 @@ They have fewer images than the releases: set `SDSIQA_TEST_SUBSET=1` in the envi
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -213,3 +214,8 @@ def write_fake(name: str, root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     {**FAKES, Demo: fake_demo}[BENCHMARKS[name]](root)
     return root
+
+
+def drawn(name: str, root: Path, **settings: Any) -> Benchmark:
+    """Draw a benchmark and read it."""
+    return BENCHMARKS[name](write_fake(name, root), **settings)

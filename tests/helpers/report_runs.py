@@ -13,6 +13,10 @@ from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.splits import make_split
 from sdsiqa.files import write_bytes
 from sdsiqa.images import write_image
+from sdsiqa.report.build import tables_of
+from sdsiqa.report.read import read_results
+from sdsiqa.report.statistics import Evidence
+from sdsiqa.report.table import Table
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.scores import score_table, write_scores
 
@@ -83,3 +87,12 @@ def make_run(
         score = own["quality"].to_numpy()[index] + 0.06 * shared + noise * rng.normal(size=len(index))
         write_scores(folder.path / "scores" / f"{name}.csv", score_table(own, index, score))
     return folder.path
+
+
+def tables(runs: Path, baseline: str | None = None, published: Path | None = None, resamples: int = 200) -> dict[str, Table]:
+    found = tables_of(read_results([runs]), Evidence(resamples), baseline, published)
+    return {table.name: table for table in found}
+
+
+def column(table: Table, name: str) -> list[str]:
+    return [cells[list(table.head).index(name)] for cells in table.cells]

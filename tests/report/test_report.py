@@ -1,55 +1,25 @@
 """Reports: what tables say, of runs with known scores."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
-from report_runs import draw_images, make_run
+from report_runs import column, make_run, tables
 
-from runs import fit
 from sdsiqa import metrics
 from sdsiqa.cli import main
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.experiments.definition import Experiment
 from sdsiqa.metrics.significance import meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report import Blank, write
 from sdsiqa.report.build import tables_of
 from sdsiqa.report.comparisons import corrected
-from sdsiqa.report.published import read_quoted
 from sdsiqa.report.read import read_results
-from sdsiqa.report.reproduced import MADE, PAPER
 from sdsiqa.report.statistics import Evidence
-from sdsiqa.report.table import NO_INTERVAL, Table
-from sdsiqa.report.tables.quoted import plain
+from sdsiqa.report.table import NO_INTERVAL
 from sdsiqa.runs.folder import RunFolder
-from sdsiqa.runs.scores import SPREAD, read_scores, write_scores
-
-
-def tables(runs: Path, baseline: str | None = None, published: Path | None = None, resamples: int = 200) -> dict[str, Table]:
-    found = tables_of(read_results([runs]), Evidence(resamples), baseline, published)
-    return {table.name: table for table in found}
-
-
-def column(table: Table, name: str) -> list[str]:
-    return [cells[list(table.head).index(name)] for cells in table.cells]
-
-
-@pytest.fixture(scope="module")
-def ablated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three splits of a full method, one ablation that costs much and one that costs nothing, and another method."""
-    runs = tmp_path_factory.mktemp("ablated") / "runs"
-    for split in range(3):
-        tested = ("livec", "tid2013")
-        make_run(runs, split=split, tested=tested)
-        make_run(runs, ablation="no_gate", split=split, noise=0.051)
-        make_run(runs, ablation="saliency_only", split=split, noise=0.5)
-        make_run(runs, method="dbcnn", split=split, noise=0.08, tested=("livec",))
-    return runs
+from sdsiqa.runs.scores import read_scores, write_scores
 
 
 def test_a_method_has_mean_deviation_and_median_over_its_splits(ablated: Path) -> None:
@@ -264,105 +234,6 @@ def test_several_seeds_are_averaged_before_the_splits(tmp_path: Path) -> None:
     assert table.frame["srcc_sd"][0] == pytest.approx(means.std(), abs=1e-12)
 
 
-def test_published_numbers_have_columns_of_their_own(ablated: Path) -> None:
-    quoted = Path("results/quoted.csv")
-    table = tables(ablated, published=quoted)["quoted"]
-    rows = table.frame
-    others = rows[~rows["source"].str.startswith("SDS-IQA (")]
-    assert set(others["test_set"]) == {"LIVE"}  # nobody printed what a method trained on LIVE does on the two others
-    own = rows[(rows["method"] == "SDS-IQA") & (rows["train_set"] == "LIVE") & (rows["distortion"] == "")]
-    assert set(own["plcc"]) == {"0.976"}
-    assert own["our_plcc"].notna().all()
-    assert rows[rows["method"] == "SSIM"]["our_srcc"].isna().all()
-    assert set(own["reproduced_by"]) == {"SDS-IQA (reconstruction)"}
-    assert all(cells[-1] for cells in table.cells if "SDS-IQA" in cells[0])  # protocol notes
-    assert "0.976" not in column(table, "our PLCC (raw)")
-
-
-def test_published_cross_tests_stand_beside_ours_of_the_same_pair(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", "tid2013", tested=("live",))
-    rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
-    own = rows[(rows["method"] == "SDS-IQA") & (rows["train_set"] == "TID2013") & (rows["test_set"] == "LIVE")]
-    assert own["srcc"].tolist() == ["0.858"]
-    assert own["our_srcc"].notna().all()
-
-
-def test_every_method_of_the_papers_tables_stands_beside_ours_or_its_command(tmp_path: Path) -> None:
-    for method in ("sdsiqa", "twostream"):
-        make_run(tmp_path / "runs", "livec", method=method)
-    quoted = [row for row in read_quoted(Path("results/quoted.csv")) if row["source"].startswith(PAPER)]
-    table = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"]
-    rows = table.frame[table.frame["source"].str.startswith(PAPER)]
-    assert len(rows) == len(quoted) == 78
-    assert {plain(name) for name in rows["method"]} == set(MADE)
-    assert "reproduced by" in table.head
-    livec = rows[(rows["train_set"] == "LIVEC") & (rows["test_set"] == "LIVEC")].set_index("method")
-    assert livec.loc[["SDS-IQA"], "our_srcc"].notna().all()
-    grid = "sdsiqa grid experiments/paper/table3_authentic.yaml --only livec-qualitymap"
-    assert livec.loc["DQM-IQA", "reproduced_by"] == f"not run: {grid}"
-    (cross,) = rows[(rows["method"] == "TSIG") & (rows["test_set"] == "CSIQ")]["reproduced_by"]
-    assert cross == "data not here: sdsiqa grid experiments/paper/table4_cross_dataset.yaml --only tid2013-twostream"
-
-
-@pytest.mark.slow
-def test_the_commands_beside_published_numbers_run_that_method_on_that_benchmark(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", "livec", method="hyperiqa")
-    rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
-    for row in rows[rows["source"].str.startswith(PAPER)].to_dict("records"):
-        words = row["reproduced_by"].partition(": ")[2].split()
-        assert words[:2] == ["sdsiqa", "grid"], row
-        experiment = Experiment.load(Path(words[2]))
-        named = [cell for cell in experiment.variants() if cell.matches(words[4])]
-        assert {cell.method for cell in named} == {MADE[plain(row["method"])].name}, row
-        assert {plain(row["train_set"] or row["test_set"])} == {cell.benchmark for cell in named}, row
-        tested = {plain(row["test_set"])}
-        assert tested <= {cell.benchmark for cell in named} | set(experiment.tests), row
-
-
-def test_kept_results_fill_every_row_of_the_paper_whose_data_they_have() -> None:
-    rows = tables(Path("results/livec-methods/runs"), published=Path("results/quoted.csv"), resamples=20)["quoted"].frame
-    own = rows[rows["source"].str.startswith(PAPER)]
-    here = own[(own["train_set"] == "LIVEC") & (own["test_set"] == "LIVEC")]
-    assert {"DIQA", "DB-CNN", "BIECON", "AIGQA", "SETNet", "DQM-IQA", "SGDNet", "SDS-IQA"} == set(here["method"])
-    assert here["our_srcc"].notna().all()
-    assert own.drop(here.index)["reproduced_by"].str.startswith("data not here: sdsiqa grid experiments/").all()
-
-
-def test_what_stands_in_goes_by_its_own_name(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", "live", method="twostream")
-    rows = tables(tmp_path / "runs", published=Path("results/quoted.csv"))["quoted"].frame
-    filled = rows[rows["our_srcc"].notna()]
-    assert set(filled["method"]) == {"TSIG"}
-    assert set(filled["reproduced_by"]) == {"TwoStreamIQA"}
-
-
-def test_quoted_numbers_all_have_a_source_and_a_protocol() -> None:
-    rows = list(csv.DictReader(Path("results/quoted.csv").read_text().splitlines()))
-    assert len(rows) > 500
-    assert all(row["source"] and row["protocol_note"] and (row["plcc"] or row["srcc"]) for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("x,t,m,LIVE,LIVE,,1.7,,n", "line 2: plcc is '1.7'; expected a correlation"),
-        (",t,m,LIVE,LIVE,,0.7,,n", "line 2: source is empty"),
-    ],
-)
-def test_damaged_quotations_are_refused(
-    tmp_path: Path, ablated: Path, line: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "quoted.csv"
-    file.write_text(f"source,table,method,train_set,test_set,distortion,plcc,srcc,protocol_note\n{line}\n")
-    assert main(["report", str(ablated), "--published", str(file)]) == 1
-    assert said in capsys.readouterr().err
-    file.write_text("source,method\n")
-    assert main(["report", str(ablated), "--published", str(file)]) == 1
-    assert "lacks the column 'table'" in capsys.readouterr().err
-    assert main(["report", str(ablated), "--published", str(tmp_path / "none.csv")]) == 1
-    assert "none.csv does not exist" in capsys.readouterr().err
-
-
 def test_a_foreign_method_joins_by_its_scores_alone(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     for split in range(2):
@@ -445,123 +316,3 @@ def test_old_folders_are_called_by_their_network_or_their_names(tmp_path: Path) 
     config["model"] = {"network": {"class_path": "sdsiqa.models.SDSIQA"}}
     (run / "config.yaml").write_text(yaml.safe_dump(config))
     assert read_results([run])[0].label == "sdsiqa (reconstruction)"
-
-
-def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for split in range(2):
-        make_run(tmp_path / "runs", split=split)
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n<!-- results runs -->\nold\n<!-- end -->\nafter\n")
-    assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 0
-    text = readme.read_text()
-    assert text.startswith("before\n<!-- results runs -->\n\n**sdsiqa on live-test**")
-    assert text.endswith("<!-- end -->\nafter\n")
-    assert "old" not in text
-    assert "| **median** |" in text
-    assert "LIVE, live-test\n" in capsys.readouterr().out
-    readme.write_text("no marks")
-    assert main(["report", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--readme", str(readme)]) == 1
-    assert not (tmp_path / "out").exists()
-    assert "has no marks `<!-- results runs -->` or `<!-- summary runs -->`" in capsys.readouterr().err
-    readme.write_bytes(b"caf\xe9\n<!-- results runs -->\n<!-- end -->\n")
-    assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
-    assert f"{readme} is no text in UTF-8 (" in capsys.readouterr().err
-
-
-def test_a_readme_gets_a_row_per_method_and_another_file_every_run(tmp_path: Path) -> None:
-    for split in range(2):
-        make_run(tmp_path / "runs", split=split)
-    short, long = tmp_path / "README.md", tmp_path / "results.md"
-    short.write_text("# A\n<!-- summary runs -->\n<!-- end -->\n")
-    long.write_text("# B\n<!-- results runs -->\n<!-- end -->\n<!-- summary runs -->\nold\n<!-- end -->\n")
-    words = ["report", str(tmp_path / "runs"), "--readme", str(short), "--readme", str(long)]
-    assert main(words) == 0
-    lines = short.read_text().splitlines()
-    assert lines[3:6] == ["**LIVE, live-test**", "", "| method | SRCC | 95 % | PLCC | runs |"]
-    assert lines[7].startswith("| sdsiqa | 0.")
-    assert "±" in lines[7]
-    assert lines[-1] == "<!-- end -->"
-    assert "| **median** |" in long.read_text()
-    assert "old" not in long.read_text()
-    assert "\n".join(lines[3:8]) in long.read_text()
-
-
-def test_formats_on_standard_output(ablated: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = str(next(ablated.glob("live-dbcnn-full-0-*")))
-    assert main(["report", run, "--format", "csv"]) == 0
-    block = capsys.readouterr().out.split("# ")[1]
-    frame = pd.read_csv(io.StringIO(block.split("\n", 1)[1]))
-    scores = read_scores(Path(run) / "scores" / "live-test.csv")
-    assert frame["srcc_mean"][0] == pytest.approx(metrics.srcc(scores["score"], scores["quality"]), abs=1e-15)
-    for format_, said in (("latex", r"\toprule"), ("html", "<!doctype html>"), ("md", "| :--- |")):
-        assert main(["report", run, "--format", format_]) == 0
-        assert said in capsys.readouterr().out
-
-
-def test_nothing_to_report_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", str(tmp_path)]) == 1
-    assert "holds no scores/*.csv; name a folder that `sdsiqa fit` made" in capsys.readouterr().err
-    assert main(["report", str(tmp_path / "runs-*")]) == 1
-    assert "runs-* does not exist; name a folder" in capsys.readouterr().err
-    run = make_run(tmp_path)
-    (run / "config.yaml").unlink()
-    assert main(["report", str(run)]) == 1
-    assert "config.yaml cannot be read (FileNotFoundError)" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_written_report_is_whole(tmp_path: Path) -> None:
-    root = draw_images("live", tmp_path / "live")
-    for split in range(2):
-        make_run(tmp_path / "runs", split=split, root=root, tested=("livec",))
-        diverged = make_run(tmp_path / "runs", split=split, root=root, ablation="no_gate") / "scores" / "live-test.csv"
-    write_scores(diverged, read_scores(diverged).assign(score=np.nan))
-    files = write([tmp_path / "runs"], tmp_path / "out", "sdsiqa", Path("results/quoted.csv"))
-    names = {str(file.relative_to(tmp_path / "out")) for file in files}
-    assert {"report.md", "report.tex", "report.html", "tables/cross.csv", "tables/quoted.csv"} <= names
-    for figure in ("bars-ablation-live-test-sdsiqa", "heat-cross", "box-srcc", "scatter-live-test-sdsiqa"):
-        assert {f"figures/{figure}.png", f"figures/{figure}.pdf"} <= names
-    assert {"figures/scatter-distortions-live-test-sdsiqa.png", "figures/worst-live-test-sdsiqa.png"} <= names
-    assert all(file.exists() for file in files)
-    text = (tmp_path / "out" / "report.md").read_text()
-    linked = {part.split(")")[0] for part in text.split("](")[1:]}
-    assert linked <= names
-
-
-def test_a_report_to_publish_holds_no_image_of_a_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = make_run(tmp_path / "runs", "livec", root=draw_images("livec", tmp_path / "livec"))
-    (run / "figures").mkdir()
-    (run / "figures" / "panel-livec-test.png").write_bytes((tmp_path / "livec" / "photos" / "c000--1.png").read_bytes())
-    for more in ([], ["--no-images"]):
-        assert main(["report", str(run), "--full", "--out", str(tmp_path / "out"), *more]) == 0
-        names = {Path(line).name for line in capsys.readouterr().out.splitlines()}
-        shown = (tmp_path / "out" / "report.html").read_text()
-        has = not more
-        assert any(name.startswith("worst-") for name in names) == has
-        assert any(name.startswith("panel-") for name in names) == has
-        assert sorted(path.name for path in (tmp_path / "out" / "figures").iterdir()) == sorted(
-            name for name in names if name.endswith((".png", ".pdf"))
-        )  # the second report took away what the first had and it has not
-        assert ("panel-livec-test" in (tmp_path / "out" / "report.md").read_text()) == has
-        assert all((f'id="{which}-livec"' in shown) == has for which in ("whole", "parts"))
-        (tmp_path / "out" / "report.html").unlink()
-
-
-def test_the_same_runs_make_the_same_report(tmp_path: Path) -> None:
-    make_run(tmp_path / "runs", "livec", root=draw_images("livec", tmp_path / "livec"), contents=100)
-    one, other = (write([tmp_path / "runs"], tmp_path / name) for name in ("one", "other"))
-    assert len(one) > 6
-    for first, second in zip(one, other, strict=True):
-        assert first.read_bytes() == second.read_bytes(), first.name
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_real_runs_are_reported_with_what_the_network_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
-    run = fit(tmp_path, "--run.figures", "true", benchmark="live", epochs=1)
-    assert SPREAD in read_scores(run / "scores" / "live-test.csv")
-    names = {file.name for file in write([tmp_path / "runs"], tmp_path / "out")}
-    assert {"report.html", "benchmark-live-test.csv"} <= names
-    assert any(name.startswith("worst-") for name in names)
-    assert list((tmp_path / "out" / "figures").glob("panel-live-test-*.pdf"))
