@@ -72,7 +72,7 @@ def power_note(against: Mapping[str, tuple[Difference, float]]) -> list[str]:
     known = [value for value in visible(against).values() if value == value]
     if not known:
         return []
-    ends = number(min(known)) if len(known) == 1 else f"{number(min(known))} to {number(max(known))}"
+    ends = " to ".join(dict.fromkeys([number(min(known)), number(max(known))]))
     return [
         f"What this design can see: a true difference of {ends} SRCC is found in {POWER:.0%} of repetitions, by how far the "
         "differences scatter here; a smaller one may be there and not be found."
