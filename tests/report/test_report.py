@@ -81,17 +81,20 @@ def test_what_learned_for_too_short_a_time_says_so_in_its_name_and_is_not_ranked
     for split in range(3):
         make_run(tmp_path, split=split)
         make_run(tmp_path, method="dbcnn", split=split, noise=0.08)
-        file = make_run(tmp_path, method="brisk", split=split, noise=0.001) / "config.yaml"  # the best of the three
-        config = yaml.safe_load(file.read_text())
-        config["run"]["under_trained"] = True
-        file.write_text(yaml.safe_dump(config))
+        for ablation in ("full", "no_gate"):
+            file = make_run(tmp_path, method="brisk", ablation=ablation, split=split, noise=0.001) / "config.yaml"  # the best
+            config = yaml.safe_load(file.read_text())
+            config["run"]["under_trained"] = True
+            file.write_text(yaml.safe_dump(config))
     table = tables(tmp_path, baseline="sdsiqa")["benchmark-live-test"]
-    assert column(table, "method") == ["brisk (under-trained)", "dbcnn", "sdsiqa"]
-    assert column(table, "Δ to sdsiqa")[0] == "not ranked"
+    assert column(table, "method") == ["brisk (under-trained)", "brisk (under-trained, no_gate)", "dbcnn", "sdsiqa"]
+    assert column(table, "Δ to sdsiqa")[:2] == ["not ranked", "not ranked"]
     assert any("Holm's correction for 1 comparison." in note for note in table.notes)
     srcc = list(table.head).index("SRCC")
-    assert {row for row, cell in table.strong if cell == srcc} == {2}
-    assert set(column(tables(tmp_path, baseline="sdsiqa")["tests-live-test"], "method")) == {"dbcnn"}
+    assert {row for row, cell in table.strong if cell == srcc} == {3}
+    found = tables(tmp_path, baseline="sdsiqa")
+    assert set(column(found["tests-live-test"], "method")) == {"dbcnn"}
+    assert column(found["ablation-live-test-brisk"], "verdict") == ["", "inside the noise"]  # equally short: a fair comparison
 
 
 def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:

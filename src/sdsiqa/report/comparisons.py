@@ -18,19 +18,19 @@ def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Ev
         evidence: Their measures.
 
     Returns:
-        Of each other method that has a split in common and learned for long enough: the difference and its corrected probability.
+        Of each other method that has a split in common: the difference and its corrected probability.
     """
     found = {
         label: difference
         for label, some in labels.items()
-        if label != baseline and is_ranked(some) and (difference := evidence.difference(some, labels[baseline])) is not None
+        if label != baseline and (difference := evidence.difference(some, labels[baseline])) is not None
     }
     adjusted = holm([difference.verdict.p for difference in found.values()])
     return {label: (difference, float(p)) for (label, difference), p in zip(found.items(), adjusted, strict=True)}
 
 
 def is_ranked(results: Sequence[Result]) -> bool:
-    """Say whether a method takes part in comparisons: none of its runs says that it learned for too short a time.
+    """Say whether a method takes part in comparisons with others: none of its runs says that it learned for too short a time.
 
     Args:
         results: Of one method.

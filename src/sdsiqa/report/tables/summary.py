@@ -43,7 +43,8 @@ def _table(
 ) -> Table:
     marks, first = Marks(), next(iter(labels.values()))[0]
     base = find_baseline(labels, baseline)
-    against = verdicts(labels, base, evidence) if base else {}
+    ranked = {label: some for label, some in labels.items() if label == base or is_ranked(some)}
+    against = verdicts(ranked, base, evidence) if base else {}
     spreads = {label: {m: evidence.spread(some, m) for m in ("srcc", "plcc")} for label, some in labels.items()}
     everywhere = {result.split for some in labels.values() for result in some}
     cells, rows = [], []
