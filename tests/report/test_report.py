@@ -95,6 +95,10 @@ def test_what_learned_for_too_short_a_time_says_so_in_its_name_and_is_not_ranked
     found = tables(tmp_path, baseline="sdsiqa")
     assert set(column(found["tests-live-test"], "method")) == {"dbcnn"}
     assert column(found["ablation-live-test-brisk"], "verdict") == ["", "inside the noise"]  # equally short: a fair comparison
+    verdicts_to_it = column(tables(tmp_path, baseline="brisk")["benchmark-live-test"], "Δ to brisk (under-trained)")
+    assert verdicts_to_it[0] == "baseline"
+    assert verdicts_to_it[1].endswith("≈")
+    assert verdicts_to_it[2:] == ["not ranked", "not ranked"]
 
 
 def test_a_method_without_a_score_has_a_row_that_says_why(ablated: Path) -> None:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+import yaml
 from report_runs import column, make_run, tables
 
 from sdsiqa.cli import main
@@ -26,6 +27,15 @@ def test_published_numbers_have_columns_of_their_own(ablated: Path) -> None:
     assert set(own["reproduced_by"]) == {"SDS-IQA (reconstruction)"}
     assert all(cells[-1] for cells in table.cells if "SDS-IQA" in cells[0])  # protocol notes
     assert "0.976" not in column(table, "our PLCC (raw)")
+
+
+def test_a_number_of_ours_beside_a_published_one_says_that_it_is_of_too_short_a_training(tmp_path: Path) -> None:
+    file = make_run(tmp_path, method="dbcnn") / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["run"]["under_trained"] = True
+    file.write_text(yaml.safe_dump(config))
+    rows = tables(tmp_path, published=Path("results/quoted.csv"))["quoted"].frame
+    assert set(rows.loc[rows["our_srcc"].notna(), "reproduced_by"]) == {"DB-CNN, under-trained"}
 
 
 def test_published_cross_tests_stand_beside_ours_of_the_same_pair(tmp_path: Path) -> None:

@@ -18,24 +18,36 @@ def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Ev
         evidence: Their measures.
 
     Returns:
-        Of each other method that has a split in common: the difference and its corrected probability.
+        Of each other method that is `comparable` and has a split in common: the difference and its corrected probability.
     """
     found = {
         label: difference
         for label, some in labels.items()
-        if label != baseline and (difference := evidence.difference(some, labels[baseline])) is not None
+        if label != baseline
+        and comparable(some, labels[baseline])
+        and (difference := evidence.difference(some, labels[baseline])) is not None
     }
     adjusted = holm([difference.verdict.p for difference in found.values()])
     return {label: (difference, float(p)) for (label, difference), p in zip(found.items(), adjusted, strict=True)}
 
 
 def is_ranked(results: Sequence[Result]) -> bool:
-    """Say whether a method takes part in comparisons with others: none of its runs says that it learned for too short a time.
+    """Say whether a method may be called better or worse than others: no run says that it learned for too short a time.
 
     Args:
         results: Of one method.
     """
     return not any(result.under_trained for result in results)
+
+
+def comparable(one: Sequence[Result], other: Sequence[Result]) -> bool:
+    """Say whether two may be compared: both are ranked, or they are variants of one method, which learned as long.
+
+    Args:
+        one: Results of one method, or of a variant of it.
+        other: Those of another.
+    """
+    return one[0].method == other[0].method or (is_ranked(one) and is_ranked(other))
 
 
 def corrected(count: int) -> str:

@@ -10,7 +10,7 @@ from sdsiqa import metrics
 from sdsiqa.metrics.agreement import AgreementWarning
 from sdsiqa.metrics.logistic import TOLERANCE, Array
 from sdsiqa.metrics.significance import holm, meng_rosenthal_rubin, pitman_morgan
-from sdsiqa.report.comparisons import corrected, find_baseline, is_ranked, mark
+from sdsiqa.report.comparisons import comparable, corrected, find_baseline, mark
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.result import Result, by_group, by_label, stem, title
 from sdsiqa.report.statistics import Evidence
@@ -33,10 +33,10 @@ def tables(context: ReportContext) -> list[Table]:
         pairs = [
             (label, run, other)
             for label, runs in labels.items()
-            if is_ranked(runs)
+            if base is not None and label != base and comparable(runs, labels[base])
             for run in runs
-            for other in labels.get(base or "", ())
-            if label != base and run.split == other.split and (run.seed in (other.seed, "") or run.is_foreign)
+            for other in labels[base]
+            if run.split == other.split and (run.seed in (other.seed, "") or run.is_foreign)
         ]
         if base is not None and pairs:
             made.append(_table(group, base, pairs, context.evidence))

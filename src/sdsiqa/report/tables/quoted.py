@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
+from sdsiqa.report.comparisons import is_ranked
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.reproduced import MADE, PAPER, how
 from sdsiqa.report.result import FULL, Result, by_kind, by_label
@@ -12,6 +14,14 @@ from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import Table, number
 
 ORDER = 60
+
+
+class _Own(NamedTuple):
+    """Our means of a method, and what must be said beside its name."""
+
+    srcc: float
+    plcc: float
+    note: str
 
 
 def tables(context: ReportContext) -> list[Table]:
@@ -36,11 +46,12 @@ def tables(context: ReportContext) -> list[Table]:
         key = (train or test, test, plain(row["distortion"]))
         names = [method, *([made.name, plain(made.title)] if made else [])]
         own = next((ours[name, *key] for name in names if (name, *key) in ours), None)
-        by = how(method, *key, seen) if own is None else made.title if made else row["method"]
+        by = how(method, *key, seen) if own is None else (made.title if made else row["method"]) + own.note
         shown = (row["method"], row["train_set"] or "–", row["test_set"], row["distortion"] or "all")
-        lines.append([*shown, row["srcc"], row["plcc"], *_two(own), by, row["source"], row["protocol_note"]])
-        mean = (float("nan"), float("nan")) if own is None else own
-        rows.append({**row, "our_srcc": mean[0], "our_plcc": mean[1], "reproduced_by": by})
+        both = ["", ""] if own is None else [number(own.srcc), number(own.plcc)]
+        lines.append([*shown, row["srcc"], row["plcc"], *both, by, row["source"], row["protocol_note"]])
+        means = (float("nan"), float("nan")) if own is None else (own.srcc, own.plcc)
+        rows.append({**row, "our_srcc": means[0], "our_plcc": means[1], "reproduced_by": by})
     if not matched:
         return []
     notes = [
@@ -66,8 +77,8 @@ def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*\)$", "", name.strip()).lower())
 
 
-def _ours(results: Sequence[Result], evidence: Evidence) -> dict[tuple[str, str, str, str], tuple[float, float]]:
-    """Mean SRCC and PLCC by method, trained on, tested on, distortion; full methods alone."""
+def _ours(results: Sequence[Result], evidence: Evidence) -> dict[tuple[str, str, str, str], _Own]:
+    """What we have by method, trained on, tested on, distortion; full methods alone."""
     found = {}
     full = [result for result in results if result.ablation == FULL]
     for label, some in by_label(full).items():
@@ -76,9 +87,6 @@ def _ours(results: Sequence[Result], evidence: Evidence) -> dict[tuple[str, str,
             cut = {"": own, **by_kind(own, "distortion")}
             for name, part in cut.items():
                 means = (evidence.quick_mean(part, "srcc"), evidence.quick_mean(part, "plcc"))
-                found[plain(label), train or own[0].benchmark, own[0].benchmark, plain(name)] = means
+                note = "" if is_ranked(part) else ", under-trained"
+                found[plain(label), train or own[0].benchmark, own[0].benchmark, plain(name)] = _Own(*means, note)
     return found
-
-
-def _two(values: tuple[float, float] | None) -> list[str]:
-    return ["", ""] if values is None else [number(value) for value in values]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.report.comparisons import corrected, find_baseline, is_ranked, mark, power_note, verdicts
+from sdsiqa.report.comparisons import comparable, corrected, find_baseline, is_ranked, mark, power_note, verdicts
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
@@ -43,8 +43,7 @@ def _table(
 ) -> Table:
     marks, first = Marks(), next(iter(labels.values()))[0]
     base = find_baseline(labels, baseline)
-    ranked = {label: some for label, some in labels.items() if label == base or is_ranked(some)}
-    against = verdicts(ranked, base, evidence) if base else {}
+    against = verdicts(labels, base, evidence) if base else {}
     spreads = {label: {m: evidence.spread(some, m) for m in ("srcc", "plcc")} for label, some in labels.items()}
     everywhere = {result.split for some in labels.values() for result in some}
     cells, rows = [], []
@@ -53,7 +52,9 @@ def _table(
         means = {name: evidence.mean(some, name) for name in OTHERS}
         difference, p = against.get(label, (None, NAN))
         note = warnings_of(some, srcc, everywhere, evidence, marks)
-        verdict = [] if base is None else [_verdict(label == base, difference, p) if is_ranked(some) else "not ranked"]
+        verdict = (
+            [] if base is None else [_verdict(label == base, difference, p) if comparable(some, labels[base]) else "not ranked"]
+        )
         cells.append(
             [
                 *(label, runs_of(some), mean_of(srcc) + note, number(srcc.median), span(srcc.low, srcc.high)),
