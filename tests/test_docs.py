@@ -25,8 +25,9 @@ PATHS = sorted(name for name in set(re.findall(r"class_path: (sdsiqa\.[\w.]+)", 
 NAMED = set(re.findall(r"(?<![\w./-])sdsiqa(?:\.[A-Za-z_]\w*)+", TEXT)) - {*PATHS}
 NAMES = sorted(name for name in NAMED if name.split(".")[-1] not in EXAMPLES)
 SOURCE = ROOT / "src" / "sdsiqa"
-ASIDE = {".venv", ".venv-lowest", "node_modules", "site"}
-MARKDOWN = [file for file in ROOT.rglob("*.md") if not ASIDE & {*file.relative_to(ROOT).parts}]
+ASIDE = {"data", "node_modules", "runs", "site"}  # made here, as is what begins with a dot: no documents of the project
+FOLDERS = [folder for folder in sorted(ROOT.iterdir()) if folder.is_dir() and folder.name not in ASIDE and folder.name[0] != "."]
+MARKDOWN = [*ROOT.glob("*.md"), *(file for folder in FOLDERS for file in sorted(folder.rglob("*.md")))]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 CALLS = sorted(set(re.findall(r"`(sdsiqa\.[\w.]+\([^`]*\))`", TEXT)))
 TRY = """
