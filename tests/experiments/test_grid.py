@@ -211,6 +211,24 @@ def test_a_part_without_the_baseline_is_reported_without_it(experiment: Path, mo
     assert baselines == ["sdsiqa", None]
 
 
+@pytest.mark.slow
+def test_a_search_that_tests_nothing_ends_with_its_validation_figures(
+    experiment: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = yaml.safe_load(experiment.read_text())
+    rates = {f"rate{rate}": ["tiny.yaml", {"model.optimizer.init_args.lr": rate}] for rate in (0.01, 0.001)}
+    content |= {"ablations": rates, "tests": {}, "settings": {**content["settings"], "run.test": False}}
+    experiment.write_text(yaml.safe_dump(content))
+    assert main(["grid", str(experiment), "--runs", str(experiment.parent / "runs")]) == 0
+    said = capsys.readouterr().out
+    assert "LIVE In the Wild, validation part" in said
+    out = experiment.parent / "runs" / "try" / "report" / "try"
+    assert f"from 2 of 2 cells: {out / 'validation.md'}, {out / 'validation-livec.csv'}" in said
+    assert not (out / "report.md").exists()
+    rows = (out / "validation-livec.csv").read_text().splitlines()
+    assert sorted(row.split(",")[1] for row in rows) == ["ablation", "rate0.001", "rate0.01"]
+
+
 def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(experiment.read_text())
     content |= {"methods": {"sdsiqa": None, "other": None}, "remarks": {"other": "learnt for too short a time"}}

@@ -6,8 +6,9 @@
 from sdsiqa.report.build import write
 from sdsiqa.report.cli import main
 from sdsiqa.report.result import Blank
+from sdsiqa.report.validation import read_validated, show_validation, validation_tables, write_validation
 
-__all__ = ["Blank", "main", "write"]
+__all__ = ["Blank", "main", "read_validated", "show_validation", "validation_tables", "write", "write_validation"]
 
 
 def __dir__() -> list[str]:

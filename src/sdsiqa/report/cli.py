@@ -11,6 +11,7 @@ from sdsiqa.report.read import read_results
 from sdsiqa.report.readme import check_marks, insert
 from sdsiqa.report.result import Result
 from sdsiqa.report.statistics import Evidence
+from sdsiqa.report.validation import read_validated, show_validation, validation_tables, write_validation
 from sdsiqa.runs import signals
 from sdsiqa.runs.arguments import Arguments, any_path, file_to_read, folder_to_write
 from sdsiqa.runs.progress import Progress
@@ -27,6 +28,12 @@ def main(args: list[str] | None = None) -> int:
         check_marks(file, options.runs[0].name)  # before a report is written
     full = options.full or options.baseline is not None or options.published is not None
     signals.answer(signals.Answer.RAISE)
+    is_plain = not (full or options.format or options.readme or options.remark)
+    if is_plain and (tables := validation_tables(read_validated(options.runs))):
+        show_validation(tables)
+        for file in write_validation(tables, options.out) if options.out is not None else ():
+            print(file)
+        return 0
     form = options.format or ("md" if full else "short")
     with Progress("report") as progress:
         tick = progress.say

@@ -60,19 +60,45 @@ def show(results: Sequence[Result], evidence: Evidence, places: Mapping[str, Seq
         places: What there is, by a word for it: lines.
         file: Where to print; None takes standard output.
     """
-    # without a terminal there is no width to fit: lines stay whole for grep
-    console = Console(file=file, highlight=False)
-    if not console.is_terminal:
-        console = Console(file=file, highlight=False, width=160)
+    console = console_of(file)
     tables, notes = overview(results, evidence)
-    every = [COLUMNS, *(row for rows in tables.values() for row in rows)]
-    widths = [max(len(row[column]) for row in every) for column in range(len(COLUMNS))]
+    print_tables(console, COLUMNS, tables, notes)
+    width = max(map(len, places), default=0) + 2
+    for word, lines in places.items():
+        for place, line in enumerate(lines):  # a path is never broken: it is to be copied
+            console.print(Text(f"{word if place == 0 else '':<{width}}{line}"), soft_wrap=True)
+
+
+def console_of(file: TextIO | None = None) -> Console:
+    """Give what tables are printed on.
+
+    Args:
+        file: Where to print; None takes standard output.
+    """
+    console = Console(file=file, highlight=False)
+    # without a terminal there is no width to fit: lines stay whole for grep
+    return console if console.is_terminal else Console(file=file, highlight=False, width=160)
+
+
+def print_tables(
+    console: Console, columns: Sequence[str], tables: Mapping[str, Sequence[Sequence[str]]], notes: Sequence[str]
+) -> None:
+    """Print small tables and the notes to all of them; the first column is a method, the last one is text too.
+
+    Args:
+        console: Where.
+        columns: Headings, the same for all.
+        tables: Rows by title.
+        notes: Sentences.
+    """
+    every = [columns, *(row for rows in tables.values() for row in rows)]
+    widths = [max(len(row[column]) for row in every) for column in range(len(columns))]
     # numbers stay whole; where the terminal is narrow, names are folded
     widths[0] = min(widths[0], max(NARROWEST, console.width - sum(widths[1:]) - 2 * len(widths)))
     for heading, rows in tables.items():
         grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for column, width in zip(COLUMNS, widths, strict=True):
-            is_text = column in (COLUMNS[0], COLUMNS[-1])
+        for column, width in zip(columns, widths, strict=True):
+            is_text = column in (columns[0], columns[-1])
             grid.add_column(column, justify="left" if is_text else "right", overflow="fold", width=width)
         for row in rows:
             grid.add_row(*map(Text, row))
@@ -82,10 +108,6 @@ def show(results: Sequence[Result], evidence: Evidence, places: Mapping[str, Seq
     for note in notes:
         console.print(Text(note, "dim"))
     console.print()
-    width = max(map(len, places), default=0) + 2
-    for word, lines in places.items():
-        for place, line in enumerate(lines):  # a path is never broken: it is to be copied
-            console.print(Text(f"{word if place == 0 else '':<{width}}{line}"), soft_wrap=True)
 
 
 def places_of(out: Path, files: Sequence[Path]) -> dict[str, list[str]]:

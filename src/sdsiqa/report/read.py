@@ -69,7 +69,7 @@ def read_result(folder: Path, file: Path) -> Result:
         folder: The run folder.
         file: A table in its `scores/`.
     """
-    config, record = _config(folder), RunFolder(folder).record
+    config, record = config_of(folder), RunFolder(folder).record
     run, data = config.get("run") or {}, config.get("data") or {}
     benchmark, _, part = file.stem.rpartition("-")
     part, _, other = part.partition(".")  # not the first test of that part
@@ -142,7 +142,7 @@ def _tables(path: Path, left_out: LeftOut) -> tuple[list[tuple[Path, Path]], lis
             left_out.add(folder, reason)
         elif found:
             tables += found
-        elif folder == path or not _is_first_stage(folder):  # a first stage tests nothing, and is seldom meant
+        elif folder == path or not is_untested(folder):  # a first stage tests nothing, and is seldom meant
             left_out.add(folder, "holds no scores/*.csv")
     if not folders and not foreign:
         left_out.add(path, "holds no scores/*.csv")
@@ -157,12 +157,20 @@ def _ablation(ablation: str, folder: Path, entry: str) -> str:
     return differs if ablation == FULL else f"{ablation}; {differs}"
 
 
-def _is_first_stage(folder: Path) -> bool:
+def is_untested(folder: Path) -> bool:
     """Say whether a run was told to test nothing."""
-    return (folder / "config.yaml").exists() and (_config(folder).get("run") or {}).get("test") is False
+    return (folder / "config.yaml").exists() and (config_of(folder).get("run") or {}).get("test") is False
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def config_of(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a run folder.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        RunMismatchError: It cannot be read.
+    """
     file = folder / "config.yaml"
     try:
         return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
