@@ -18,6 +18,7 @@ from sdsiqa.report.build import tables_of
 from sdsiqa.report.comparisons import corrected, power_note, verdicts
 from sdsiqa.report.read import read_results
 from sdsiqa.report.result import by_group, by_label
+from sdsiqa.report.rows import tuned
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import NO_INTERVAL
 from sdsiqa.runs.folder import RunFolder
@@ -285,6 +286,24 @@ def test_tables_say_what_settings_were_tuned_on_and_what_minutes_are(tmp_path: P
     assert "Minutes: wall time of sdsiqa fit from its start to its last score" in text
     assert "Minutes: training steps alone" in text
     assert " 12.0 |" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("live", "settings tuned on live: images tested here lie in its other parts, so the scores flatter the method"),
+        ("live-0", "settings tuned on split 0 of live, whose test part is scored here"),
+        ("live-1,0", "settings tuned on splits 1 and 0 of live, whose test parts are scored here"),
+        ("live-8,9", "settings tuned on splits 8 and 9 of live: images tested here lie in their other parts"),
+        ("csiq-8,9", "settings tuned on splits 8 and 9 of csiq\n"),
+    ],
+)
+def test_several_splits_may_have_been_tuned_on(tmp_path: Path, place: str, said: str) -> None:
+    folder = make_run(tmp_path, "live")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["run"]["tuned_on"] = place
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert said in "\n".join([*tuned(read_results([folder])), ""])
 
 
 def test_a_further_test_of_a_run_is_reported_where_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

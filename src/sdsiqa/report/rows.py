@@ -64,13 +64,17 @@ def tuned(results: Sequence[Result]) -> list[str]:
     """
     found = []
     for place in dict.fromkeys(run.tuned_on for run in results if run.tuned_on):
-        benchmark, _, split = place.partition("-")
+        benchmark, _, names = place.partition("-")
+        splits = names.split(",") if names else []
         own = [run for run in results if run.tuned_on == place and run.benchmark == benchmark.lower()]
-        line = f"settings tuned on split {split} of {benchmark}" if split else f"settings tuned on {benchmark}"
-        if any(run.split == split for run in own):
-            line += ", whose test part is scored here"
+        several = "s" if len(splits) > 1 else ""
+        where = f"split{several} {' and '.join(splits)} of {benchmark}" if splits else benchmark
+        line = f"settings tuned on {where}"
+        if any(run.split in splits for run in own):
+            line += ", whose test parts are scored here" if several else ", whose test part is scored here"
         elif own:
-            line += ": images tested here lie in its other parts, so the scores flatter the method"
+            whose = "their" if several else "its"
+            line += f": images tested here lie in {whose} other parts, so the scores flatter the method"
         found.append(line)
     return found
 

@@ -39,7 +39,7 @@ class RunSettings:
         method: What tables call the method.
         ablation: What tables call the variant of the method; `full` leaves nothing out.
         remark: What a reader of tables must know of it, such as that it learnt for too short a time.
-        tuned_on: What its settings were chosen on, as benchmark and split, such as `livec-9`; tables say so.
+        tuned_on: What its settings were chosen on, as benchmark and splits, such as `livec-9` or `livec-0,1`; tables say so.
         under_trained: Whether it learns for too short a time to be ranked: tables say so beside its name, and never call it best.
         checkpoint_every: Steps between checkpoints within an epoch, which is what a killed run repeats at most; 0 keeps
             those of epochs' ends alone.
