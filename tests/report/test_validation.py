@@ -37,6 +37,7 @@ def test_the_chosen_epoch_of_each_setting_stands_beside_the_others(tmp_path: Pat
     searched(tmp_path, "slow", (0.1, 0.6, 0.5))
     searched(tmp_path, "fast", (0.1, 0.8, 0.7))
     searched(tmp_path, "fast", (0.1, 0.5, 0.6), split=8)
+    searched(tmp_path, "slow", (0.1, 0.4, 0.4), split=8)
     searched(tmp_path, "slow", (0.3, 0.2, 0.1), method="other")
     assert main(["report", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -44,13 +45,20 @@ def test_the_chosen_epoch_of_each_setting_stands_beside_the_others(tmp_path: Pat
     assert "figures to choose settings by, not results" in said
     (table,) = validation_tables(read_validated([tmp_path]))
     assert column(table, "method") == ["other (slow)", "sdsiqa (fast)", "sdsiqa (slow)"]
-    assert column(table, "SRCC") == ["0.300", "0.700 ± 0.141", "0.600"]
-    assert column(table, "PLCC") == ["0.500", "0.750", "0.700"]
-    assert column(table, "epoch") == ["0", "3, 4", "3"]  # of equal ones the later; 0 is the start
-    assert column(table, "split") == ["9", "8, 9", "9"]
+    assert column(table, "SRCC") == ["0.300", "0.700 ± 0.141", "0.500 ± 0.141"]
+    assert column(table, "PLCC") == ["0.500", "0.750", "0.750"]
+    assert column(table, "epoch") == ["0", "3, 4", "3, 4"]  # of equal ones the later; 0 is the start
+    assert column(table, "split") == ["9", "8, 9", "8, 9"]
     assert column(table, "minutes") == ["6.0", "6.0", "6.0"]
     assert table.strong == {(1, 1)}  # nothing was chosen of a method with one setting
     assert "0.700 ± 0.141 *" in said
+
+
+def test_settings_that_ran_on_other_splits_are_not_ranked(tmp_path: Path) -> None:
+    searched(tmp_path, "slow", (0.1, 0.6, 0.5))
+    searched(tmp_path, "fast", (0.1, 0.8, 0.7), split=8)
+    (table,) = validation_tables(read_validated([tmp_path]))
+    assert not table.strong
 
 
 def test_the_figures_are_written_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,8 @@ from sdsiqa.runs.found import run_folders, why_unfinished
 
 NOTES = (
     "Of the validation part, which chose each epoch: figures to choose settings by, not results.",
-    "In bold: the highest mean SRCC of a method. A choice among several is flattered by their number.",
+    "In bold: the highest mean SRCC of a method whose settings ran on the same splits and seeds. A choice among several is "
+    "flattered by their number.",
 )
 
 
@@ -126,8 +127,10 @@ def _table(benchmark: str, found: Sequence[Validated]) -> Table:
     means = {name: fmean(run.srcc for run in some) for name, some in rows.items()}
     cells, strong = [], set[tuple[int, int]]()
     for place, (name, some) in enumerate(rows.items()):
-        others = [mean for other, mean in means.items() if other[0] == name[0] and other != name]
-        if others and means[name] > max((mean for mean in others if mean == mean), default=-2.0):
+        others = [other for other in rows if other[0] == name[0] and other != name]
+        is_fair = all(_runs(rows[other]) == _runs(some) for other in others)
+        highest = max((means[other] for other in others if means[other] == means[other]), default=-2.0)
+        if others and is_fair and means[name] > highest:
             strong.add((place, 1))
         minutes = fmean(run.minutes for run in some)
         cells.append(
@@ -145,6 +148,11 @@ def _table(benchmark: str, found: Sequence[Validated]) -> Table:
     heading = f"{title(benchmark)}, validation part"
     frame = pd.DataFrame(found)
     return Table(f"validation-{benchmark}", heading, head, cells, NOTES, frozenset(strong), frame, last_texts=1)
+
+
+def _runs(found: Sequence[Validated]) -> set[tuple[str, str]]:
+    """Say which splits and seeds ran."""
+    return {(run.split, run.seed) for run in found}
 
 
 def show_validation(tables: Sequence[Table], file: TextIO | None = None) -> None:
