@@ -102,6 +102,15 @@ def test_a_run_that_validated_nothing_has_nothing_to_show(tmp_path: Path) -> Non
     assert read_validated([folder]) == []
 
 
+def test_a_reconstruction_is_called_one(tmp_path: Path) -> None:
+    folder = searched(tmp_path, "slow", (0.1, 0.6, 0.5), method="setnet")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["model"] = {"network": {"class_path": "sdsiqa.models.SETNet"}}
+    write_bytes(folder / "config.yaml", yaml.safe_dump(config).encode())
+    (table,) = validation_tables(read_validated([folder]))
+    assert column(table, "method") == ["setnet (reconstruction, slow)"]
+
+
 def test_what_is_undefined_is_shown_as_such(tmp_path: Path) -> None:
     searched(tmp_path, "slow", ("", "", ""))
     searched(tmp_path, "fast", ("", "", ""))

@@ -12,7 +12,7 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import write_bytes
 from sdsiqa.report.overview import console_of, print_tables
 from sdsiqa.report.read import config_of, is_untested
-from sdsiqa.report.result import label_of, title
+from sdsiqa.report.result import RECONSTRUCTIONS, label_of, title
 from sdsiqa.report.table import Table, csv, markdown, number
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.folder import RunFolder
@@ -32,6 +32,7 @@ class Validated:
     Args:
         method: Name of the method.
         ablation: What was changed in it.
+        is_reconstruction: Whether it is not the authors' own network.
         benchmark: Name of the benchmark.
         split: Number or name.
         seed: As the run has it.
@@ -43,6 +44,7 @@ class Validated:
 
     method: str
     ablation: str
+    is_reconstruction: bool
     benchmark: str
     split: str
     seed: str
@@ -75,10 +77,12 @@ def _read(folder: Path) -> Validated | None:
         return None
     config = config_of(folder)
     run, data = config.get("run") or {}, config.get("data") or {}
+    network = str(((config.get("model") or {}).get("network") or {}).get("class_path", ""))
     source = str((data.get("benchmark") or {}).get("class_path", ""))
     return Validated(
         method=str(run.get("method") or folder.name),
         ablation=str(run.get("ablation") or ""),
+        is_reconstruction=class_name(network) in RECONSTRUCTIONS,
         benchmark=class_name(source).lower(),
         split=str(data.get("split", "")),
         seed=str(config.get("seed_everything", "")),
@@ -135,7 +139,7 @@ def _table(benchmark: str, found: Sequence[Validated]) -> Table:
         minutes = fmean(run.minutes for run in some)
         cells.append(
             [
-                label_of(*name),
+                label_of(*name, some[0].is_reconstruction),
                 number(means[name]) + (f" ± {number(stdev(run.srcc for run in some))}" if len(some) > 1 else ""),
                 number(fmean(run.plcc for run in some)),
                 ", ".join(map(str, sorted({run.epoch for run in some}))),
