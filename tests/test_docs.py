@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 
@@ -144,6 +145,18 @@ def test_the_readme_is_short_and_its_results_are_kept_ones() -> None:
     rows = [line for line in lines[start:end] if line.startswith("|")]
     assert 3 <= len(rows) <= 10
     assert rows == [line for line in _summary(ROOT / "results" / "livec") if line.startswith("|")]
+
+
+def test_the_readme_s_means_of_methods_are_those_of_the_report() -> None:
+    lines = (ROOT / "README.md").read_text().splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("| | sdsiqa |"))
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[head : head + 4]]
+    kept = pd.read_csv(ROOT / "results" / "livec-methods" / "tables" / "benchmark-livec-test.csv").set_index("method")
+    report = (ROOT / "results" / "livec-methods" / "report.md").read_text().partition("\n- [a]")[0]
+    under_trained = {line.split()[1] for line in report.splitlines() if "under-trained" in line}
+    assert set(cells[0][1:]) == set(kept.index) - under_trained
+    for row, name in ((cells[2], "srcc_mean"), (cells[3], "plcc_mean")):
+        assert row[1:] == [f"{kept.loc[method, name]:.3f}" for method in cells[0][1:]]
 
 
 def _summary(folder: Path) -> list[str]:
