@@ -1,5 +1,6 @@
 """Runs that tested nothing are told apart by their validation parts, as what they are."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,7 @@ CURVE = """epoch,step,train/loss,val/srcc,val/plcc
 def searched(runs: Path, ablation: str, srcc: tuple[object, ...], split: int = 9, method: str = "sdsiqa") -> Path:
     """Write a run that validated each second epoch, and tested nothing."""
     folder = make_run(runs, ablation=ablation, split=split, method=method)
-    for file in (folder / "scores").iterdir():
-        file.unlink()
+    shutil.rmtree(folder / "scores")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["run"]["test"] = False
     write_bytes(folder / "config.yaml", yaml.safe_dump(config).encode())
@@ -100,6 +100,23 @@ def test_a_run_that_validated_nothing_has_nothing_to_show(tmp_path: Path) -> Non
     assert read_validated([folder]) == []
     (folder / "metrics.csv").unlink()
     assert read_validated([folder]) == []
+
+
+def test_what_is_not_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    searched(tmp_path, "slow", (0.1, 0.6, 0.5))
+    stopped = searched(tmp_path, "fast", (0.1, 0.6, 0.5))
+    RunFolder(stopped).update(state="running")
+    (stopped / "config.yaml").unlink()  # as before the first step
+    empty = searched(tmp_path, "none", (0.1, 0.6, 0.5))
+    (empty / "metrics.csv").unlink()
+    assert main(["report", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert "sdsiqa (slow)" in said.out
+    assert "sdsiqa (fast)" not in said.out
+    assert f"left out: {stopped} is not finished: its state is 'running'" in said.err
+    assert f"left out: {empty} has validated nothing" in said.err
+    assert main(["report", str(tmp_path), str(tmp_path / "nowhere")]) == 1
+    assert "nowhere does not exist" in capsys.readouterr().err
 
 
 def test_a_reconstruction_is_called_one(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sdsiqa.report.result import RECONSTRUCTIONS, label_of, title
 from sdsiqa.report.table import Table, csv, markdown, number
 from sdsiqa.runs.class_paths import class_name
 from sdsiqa.runs.folder import RunFolder
-from sdsiqa.runs.found import run_folders, why_unfinished
+from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
 
 NOTES = (
     "Of the validation part, which chose each epoch: figures to choose settings by, not results.",
@@ -61,12 +61,29 @@ def read_validated(runs: Sequence[Path]) -> list[Validated]:
         runs: Run folders, or folders that hold them.
 
     Returns:
-        One for each run; empty where one has scores, or was to test, or none has validated.
+        One for each run; empty where one has scores, or was to test, or none has validated. Runs that are not finished are
+        left out, with a line on standard error each.
+
+    Raises:
+        RunMismatchError: A path does not exist, or a run's files cannot be read.
     """
-    folders = list(dict.fromkeys(folder for run in runs for folder in run_folders(run) if not why_unfinished(folder)))
-    if not all(is_untested(folder) and not any((folder / "scores").glob("*.csv")) for folder in folders):
+    check_paths(runs)
+    left_out = LeftOut("report")
+    every = [run_folders(run) for run in runs]
+    folders = {folder: why_unfinished(folder) for some in every for folder in some}
+    finished = [folder for folder, reason in folders.items() if not reason]
+    if not all(every) or any((folder / "scores").is_dir() or not is_untested(folder) for folder in finished):
         return []
-    return [found for folder in folders if (found := _read(folder)) is not None]
+    found = []
+    for folder, reason in folders.items():
+        own = None if reason else _read(folder)
+        if own is None:
+            left_out.add(folder, reason or "has validated nothing")
+        else:
+            found.append(own)
+    if found:
+        left_out.tell(True, "")
+    return found
 
 
 def _read(folder: Path) -> Validated | None:
