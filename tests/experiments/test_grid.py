@@ -228,6 +228,11 @@ def test_a_search_that_tests_nothing_ends_with_its_validation_figures(
     rows = (out / "validation-livec.csv").read_text().splitlines()
     assert sorted(row.split(",")[1] for row in rows) == ["ablation", "rate0.001", "rate0.01"]
 
+    for file in (experiment.parent / "runs").rglob("metrics.csv"):
+        file.unlink()
+    assert main(["grid", str(experiment), "--runs", str(experiment.parent / "runs")]) == 0
+    assert "from 2 of 2 cells: no report, for they test and validate nothing" in capsys.readouterr().out
+
 
 def test_a_remark_goes_with_the_runs_of_its_method(experiment: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(experiment.read_text())

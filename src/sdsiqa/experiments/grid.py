@@ -68,12 +68,14 @@ def main(args: list[str] | None = None) -> int:
         # `--only`, or a failure, may leave none of it to compare with
         there = {name for cell in tested for name in (cell.variant.method, cell.variant.ablation)}
         baseline = experiment.baseline if experiment.baseline in there else None
-        if tables := report.validation_tables(report.read_validated(folders)):
+        if experiment.tests or any((cell.config.get("run") or {}).get("test", True) for cell in tested):
+            report.write(folders, out, baseline, with_images=not options.no_images, blanks=list(blanks))
+            files = f"{out / 'report.md'}, {out / 'report.html'}"
+        elif tables := report.validation_tables(report.read_validated(folders)):
             report.show_validation(tables)
             files = ", ".join(map(str, report.write_validation(tables, out)))
         else:
-            report.write(folders, out, baseline, with_images=not options.no_images, blanks=list(blanks))
-            files = f"{out / 'report.md'}, {out / 'report.html'}"
+            files = "no report, for they test and validate nothing"
         asked = sum(not cell.variant.is_first for cell in cells)
         console.print(f"from {len(tested)} of {asked} cells: {files}", highlight=False, soft_wrap=True)
     return 0 if len(done) == len(cells) else 1
