@@ -294,16 +294,18 @@ def test_tables_say_what_settings_were_tuned_on_and_what_minutes_are(tmp_path: P
         ("live", "settings tuned on live: images tested here lie in its other parts, so the scores flatter the method"),
         ("live-0", "settings tuned on split 0 of live, whose test part is scored here"),
         ("live-1,0", "settings tuned on splits 1 and 0 of live, whose test parts are scored here"),
+        ("live-0,9", "settings tuned on splits 0 and 9 of live; the test part of 0 is scored here"),
         ("live-8,9", "settings tuned on splits 8 and 9 of live: images tested here lie in their other parts"),
         ("csiq-8,9", "settings tuned on splits 8 and 9 of csiq\n"),
     ],
 )
 def test_several_splits_may_have_been_tuned_on(tmp_path: Path, place: str, said: str) -> None:
-    folder = make_run(tmp_path, "live")
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    config["run"]["tuned_on"] = place
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    assert said in "\n".join([*tuned(read_results([folder])), ""])
+    for split in (0, 1):
+        folder = make_run(tmp_path, "live", split=split)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config["run"]["tuned_on"] = place
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert said in "\n".join([*tuned(read_results([tmp_path])), ""])
 
 
 def test_a_further_test_of_a_run_is_reported_where_it_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

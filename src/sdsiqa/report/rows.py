@@ -70,8 +70,11 @@ def tuned(results: Sequence[Result]) -> list[str]:
         several = "s" if len(splits) > 1 else ""
         where = f"split{several} {' and '.join(splits)} of {benchmark}" if splits else benchmark
         line = f"settings tuned on {where}"
-        if any(run.split in splits for run in own):
+        scored = [name for name in splits if any(run.split == name for run in own)]
+        if scored and scored == splits:
             line += ", whose test parts are scored here" if several else ", whose test part is scored here"
+        elif scored:
+            line += f"; the test part of {' and '.join(scored)} is scored here"
         elif own:
             whose = "their" if several else "its"
             line += f": images tested here lie in {whose} other parts, so the scores flatter the method"
