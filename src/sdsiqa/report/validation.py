@@ -70,9 +70,10 @@ def read_validated(runs: Sequence[Path]) -> list[Validated]:
     check_paths(runs)
     left_out = LeftOut("report")
     every = [run_folders(run) for run in runs]
+    if not all(every) or any((folder / "scores").is_dir() for some in every for folder in some):
+        return []  # the usual case, known before a file is read
     folders = {folder: why_unfinished(folder) for some in every for folder in some}
-    finished = [folder for folder, reason in folders.items() if not reason]
-    if not all(every) or any((folder / "scores").is_dir() or not is_untested(folder) for folder in finished):
+    if not all(is_untested(folder) for folder, reason in folders.items() if not reason):
         return []
     found = []
     for folder, reason in folders.items():
