@@ -48,9 +48,9 @@ def main(words: list[str] | None = None) -> None:
         parser.error(f"{options.to} is not empty; name another folder")
     source = BENCHMARKS[options.benchmark](options.root)
     images = untested(source.name, source.table(), options.splits, options.count)
-    options.to.mkdir(parents=True, exist_ok=True)
-    for image in images:
-        shutil.copy(source.root / image, options.to)
+    for image in images:  # below their folders, for two may have one name
+        (options.to / image).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source.root / image, options.to / image)
     print(f"{len(images)} images that splits {', '.join(map(str, options.splits))} do not test: {options.to}")
 
 
