@@ -118,6 +118,22 @@ def test_no_link_is_dead(file: Path) -> None:
     assert dead == []
 
 
+def test_a_document_that_a_page_links_to_is_a_page() -> None:
+    """`make docs` fails otherwise."""
+    included = re.compile(r"^```\{include\} (\S+)$", re.MULTILINE)
+    pages = set((ROOT / "docs").rglob("*.md"))
+    beside = {(page.parent / name).resolve() for page in pages for name in included.findall(page.read_text())}
+    assert ROOT / "CONTRIBUTING.md" in beside
+    missing = []
+    for file in (*pages, *beside):
+        if file.suffix != ".md":
+            continue
+        for link in re.findall(r"\]\(([^()\s#]+\.md)", file.read_text()):
+            if not re.match(r"[a-z]+:", link) and (file.parent / link).resolve() not in {*pages, *beside}:
+                missing.append(f"{file.relative_to(ROOT)}: {link}")
+    assert missing == []
+
+
 def test_every_page_is_reached_and_every_included_file_is_there() -> None:
     """As `make docs` demands, which the tests do without."""
     pages, reached = {file for file in DOCUMENTS if file.is_relative_to(ROOT / "docs")}, {ROOT / "docs" / "index.md"}
