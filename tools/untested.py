@@ -12,6 +12,7 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.splits import make_split
+from sdsiqa.errors import SdsiqaError
 
 
 def untested(benchmark: str, table: pd.DataFrame, splits: Sequence[int], count: int) -> list[str]:
@@ -47,7 +48,10 @@ def main(words: list[str] | None = None) -> None:
     if options.to.exists() and any(options.to.iterdir()):
         parser.error(f"{options.to} is not empty; name another folder")
     source = BENCHMARKS[options.benchmark](options.root)
-    images = untested(source.name, source.table(), options.splits, options.count)
+    try:
+        images = untested(source.name, source.table(), options.splits, options.count)
+    except SdsiqaError as error:
+        parser.error(str(error))
     for image in images:  # below their folders, for two may have one name
         (options.to / image).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source.root / image, options.to / image)

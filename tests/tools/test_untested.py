@@ -37,3 +37,10 @@ def test_copies_lie_in_a_folder_of_their_own(livec: LIVEC, tmp_path: Path, capsy
     with pytest.raises(SystemExit):
         main(words)
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_benchmark_that_is_absent_is_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["livec", str(tmp_path / "nowhere"), str(tmp_path / "photographs")])
+    assert "nowhere does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "photographs").exists()
