@@ -1,7 +1,6 @@
 """Reports: what tables say, of runs with known scores."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,8 @@ from sdsiqa.errors import RunMismatchError
 from sdsiqa.metrics.significance import meng_rosenthal_rubin, pitman_morgan
 from sdsiqa.report import Blank, write
 from sdsiqa.report.build import tables_of
-from sdsiqa.report.comparisons import corrected, power_note, verdicts
+from sdsiqa.report.comparisons import corrected
 from sdsiqa.report.read import read_results
-from sdsiqa.report.result import by_group, by_label
 from sdsiqa.report.rows import tuned
 from sdsiqa.report.statistics import Evidence
 from sdsiqa.report.table import NO_INTERVAL
@@ -205,16 +203,6 @@ def test_ablations_are_differences_to_the_full_method(ablated: Path) -> None:
     assert 0 < row["visible"] > (row["high"] - row["low"]) / 2  # half an interval is found in half of the repetitions
     assert table.lead[0].startswith("What this design can see: a true difference of ")
     assert row["low"] < row["images_low"] < 0 < row["images_high"] < row["high"]  # other training images are more chance
-
-
-def test_a_design_that_sees_one_difference_says_one_number(ablated: Path) -> None:
-    some = by_group(read_results([ablated]), is_cross=False)["live-test"]
-    against = verdicts(by_label(some), "sdsiqa", Evidence(200))
-    one, other = ("sdsiqa (no_gate)", "sdsiqa (saliency_only)")
-    (two,) = power_note({label: against[label] for label in (one, other)})
-    assert re.search(r"difference of 0\.\d{3} to 0\.\d{3} SRCC", two)
-    (twice,) = power_note({"first": against[one], "second": against[one]})
-    assert re.search(r"difference of 0\.\d{3} SRCC", twice)
 
 
 def test_distortions_and_levels_have_tables_of_their_own(ablated: Path) -> None:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from sdsiqa.errors import RunMismatchError
-from sdsiqa.metrics.significance import POWER, holm, visible_difference
+from sdsiqa.metrics.significance import holm
 from sdsiqa.report.result import Result, by_label
 from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
-from sdsiqa.report.table import number
 
 
 def verdicts(labels: Mapping[str, Sequence[Result]], baseline: str, evidence: Evidence) -> dict[str, tuple[Difference, float]]:
@@ -57,38 +56,6 @@ def corrected(count: int) -> str:
         count: Comparisons that were made.
     """
     return f"after Holm's correction for {count} comparison{'' if count == 1 else 's'}"
-
-
-def visible(against: Mapping[str, tuple[Difference, float]]) -> dict[str, float]:
-    """Say how large a true difference must be for this design to find it in four of five repetitions.
-
-    Args:
-        against: What `verdicts` found.
-
-    Returns:
-        That difference of SRCC for each method, at the level of Holm's first step; NaN where nothing can be said.
-    """
-    count = max(1, sum(p == p for _, p in against.values()))
-    return {
-        label: visible_difference(found.verdict, 1 if found.verdict is found.images else len(found.splits), SIGNIFICANT / count)
-        for label, (found, _) in against.items()
-    }
-
-
-def power_note(against: Mapping[str, tuple[Difference, float]]) -> list[str]:
-    """Say before the results which differences the design can see; nothing where no interval says how they scatter.
-
-    Args:
-        against: What `verdicts` found.
-    """
-    known = [value for value in visible(against).values() if value == value]
-    if not known:
-        return []
-    ends = " to ".join(dict.fromkeys([number(min(known)), number(max(known))]))
-    return [
-        f"What this design can see: a true difference of {ends} SRCC is found in {POWER:.0%} of repetitions, by how far the "
-        "differences scatter here; a smaller one may be there and not be found."
-    ]
 
 
 def mark(difference: float, p: float) -> str:

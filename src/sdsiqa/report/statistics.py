@@ -162,6 +162,29 @@ class Evidence:
             self._differences[key] = found
         return self._differences[key]
 
+    def of_averaged_scores(self, a: Sequence[Result], b: Sequence[Result]) -> Comparison | None:
+        """Compare the SRCC of scores that are averaged over seeds, which removes much of what training alone moves.
+
+        Args:
+            a: Runs of the first.
+            b: Runs of the second.
+
+        Returns:
+            The corrected resampled t over the splits that both have; None where there are not two, or where one has another
+            number of seeds than the other, or a single one: a mean of more scores agrees better by that alone.
+        """
+        first, second = by_split(a), by_split(b)
+        common = [split for split in first if split in second]
+        counts = {(len(first[split]), len(second[split])) for split in common}
+        if len(common) < 2 or any(one != other or one < 2 for one, other in counts):
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AgreementWarning)
+            values = [[observed([_averaged(some[split])], "srcc") for split in common] for some in (first, second)]
+            means = np.array(values)
+            ratio = float(np.mean([run.test_per_train for split in common for run in first[split]]))
+            return corrected_t(means[0] - means[1], ratio, 2 * _rounding([*a, *b], "srcc", means))
+
     def _known(self, result: Result) -> tuple[dict[str, float], str]:
         if result not in self._figures:
             self.tick(f"measures of {result.label} on {result.group}")
@@ -250,6 +273,13 @@ def _part(result: Result) -> PartScores:
     # letter cases differ within some releases; a content of its own per image makes this the image
     unit = [str(content).lower() or image for content, image in zip(table["content"], table["image"], strict=True)]
     return PartScores(_floats(table, "score"), _floats(table, "quality"), unit)
+
+
+def _averaged(runs: Sequence[Result]) -> PartScores:
+    """Average the scores of each image over runs of one split."""
+    tables = [run.table.set_index("image") for run in runs]
+    scores = np.mean([table.loc[tables[0].index, "score"].to_numpy(np.float64) for table in tables], axis=0)
+    return PartScores(np.asarray(scores), _floats(tables[0], "quality"))
 
 
 def _floats(table: pd.DataFrame, name: str) -> Array:

@@ -2,9 +2,11 @@
 
 import pandas as pd
 
-from sdsiqa.report.comparisons import corrected, power_note, verdicts, visible
+from sdsiqa.metrics.significance import Comparison
+from sdsiqa.report.comparisons import corrected, verdicts
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
+from sdsiqa.report.power import power_note, seeds_note, visible
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
 from sdsiqa.report.rows import runs_of, warnings_of
 from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
@@ -35,6 +37,8 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     base = next(label for label, some in labels.items() if some[0].ablation == FULL)
     against = verdicts(labels, base, evidence)
     seen = visible(against)
+    averaged = {label: evidence.of_averaged_scores(some, labels[base]) for label, some in labels.items() if label != base}
+    is_averaged = any(averaged.values())
     everywhere = {result.split for some in labels.values() for result in some}
     for label, some in labels.items():
         srcc, plcc = evidence.spread(some, "srcc"), evidence.spread(some, "plcc")
@@ -48,6 +52,7 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
                 *_difference(difference, p, is_full=label == base),
                 number(plcc.mean) + ("" if plcc.sd != plcc.sd else f" ± {number(plcc.sd)}"),
                 signed(linear.verdict.difference) if linear else "",
+                *([_with_span(averaged.get(label))] if is_averaged else []),
             ]
         )
         found = {"method": method, "ablation": some[0].ablation, "runs": len(some), "srcc": srcc.mean, "plcc": plcc.mean}
@@ -64,11 +69,16 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     if any(1 < len(difference.splits) <= FEW_SPLITS for difference, _ in against.values()):
         notes.append("So few splits leave one or two degrees of freedom: hardly any difference can be told from noise.")
     heads = ["ablation", "runs", "SRCC", "Δ SRCC", "95 % of splits", "95 % of images", "p (Holm)", "verdict"]
-    heads += ["PLCC (raw)", "Δ PLCC"]
+    heads += ["PLCC (raw)", "Δ PLCC", *(["Δ SRCC of mean scores"] if is_averaged else [])]
+    if is_averaged:
+        notes.append(
+            "Δ SRCC of mean scores: each image's scores are averaged over seeds first; else the measures of the seeds are."
+        )
     first = next(iter(labels.values()))[0]
     name = f"ablation-{stem(group)}-{method}"
     heading = f"Ablations of {base}: {title(first.benchmark)}, {group}"
-    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2, lead=power_note(against))
+    lead = [*power_note(against), *seeds_note(labels, base, against, evidence)]
+    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2, lead=lead)
 
 
 def verdict_of(difference: Difference, p: float) -> str:
@@ -96,6 +106,10 @@ def _difference(difference: Difference | None, p: float, is_full: bool) -> list[
         *(signed(splits.difference), over, span(images.low, images.high)),
         *("" if p != p else number(p), verdict_of(difference, p)),
     ]
+
+
+def _with_span(found: Comparison | None) -> str:
+    return "" if found is None else f"{signed(found.difference)} {span(found.low, found.high)}"
 
 
 def _numbers(difference: Difference | None, p: float, linear: Difference | None) -> dict[str, object]:

@@ -7,9 +7,10 @@ import pandas as pd
 
 from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
-from sdsiqa.report.comparisons import comparable, corrected, find_baseline, is_ranked, mark, power_note, verdicts
+from sdsiqa.report.comparisons import comparable, corrected, find_baseline, is_ranked, mark, verdicts
 from sdsiqa.report.context import ReportContext
 from sdsiqa.report.footnotes import Marks
+from sdsiqa.report.power import power_note
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
 from sdsiqa.report.rows import mean_of, runs_of, warnings_of, why_no_interval
 from sdsiqa.report.statistics import FEW, Difference, Evidence, Spread
