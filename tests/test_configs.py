@@ -1,5 +1,6 @@
 """Everything in `configs/` runs."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_every_benchmark_has_a_data_file_named_like_it() -> None:
         data = yaml.safe_load((CONFIGS / "data" / f"{name}.yaml").read_text())
         assert data["benchmark"]["class_path"] == f"sdsiqa.benchmarks.{kind.__name__}"
     assert set(TRAIN) == set(BENCHMARKS)
+
+
+def test_every_file_that_a_setting_or_its_comment_names_is_there() -> None:
+    named = re.compile(r"\b(?:bench|configs|docs|examples|experiments|results|src|tests|tools)/[\w./-]+\.\w+")
+    files = [*CONFIGS.rglob("*.yaml"), *(ROOT / "experiments").rglob("*.yaml"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+    found = {(str(file.relative_to(ROOT)), name) for file in files for name in named.findall(file.read_text())}
+    assert ("pyproject.toml", "tests/helpers/numerical.py") in found
+    assert sorted((file, name) for file, name in found if not (ROOT / name).exists()) == []
 
 
 def test_no_model_file_resets_anything() -> None:
