@@ -14,7 +14,7 @@ from sdsiqa.models.dbcnn import DBCNN, SCNN, DistortionClasses, DistortionClassi
 
 def build() -> DBCNN:
     torch.manual_seed(0)
-    return DBCNN("test_resnet", level=-1)
+    return DBCNN("test_resnet")
 
 
 def test_bilinear_pooling_is_the_root_of_the_mean_outer_product() -> None:
@@ -49,6 +49,16 @@ def test_the_network_for_distortions_is_the_papers() -> None:
         body = DBCNN().body
         assert (body.channels, body.strides) == ([512], [16])
         assert DBCNN().output.in_features == 65_536
+
+
+@pytest.mark.parametrize(("backbone", "level"), [("vgg16", -2), ("vgg11_bn", -2), ("resnet18", -1), ("mobilenetv2_100", -1)])
+def test_contents_come_from_the_last_convolution(backbone: str, level: int) -> None:
+    with torch.device("meta"):
+        last, named = DBCNN(backbone).body, DBCNN(backbone, level=level).body
+        assert (last.channels, last.strides) == (named.channels, named.strides)
+        assert last.channels[0] == max(DBCNN(backbone, level=-1).body.channels)
+        before = DBCNN(backbone, level=level - 1).body
+        assert before.strides[0] < last.strides[0]
 
 
 def test_both_networks_of_distortions_see_normalised_colours() -> None:
@@ -91,6 +101,6 @@ def test_twelve_images_are_learnt_by_heart(tmp_path: Path) -> None:
         optimizer.step()
     assert srcc(network(image).detach().numpy(), quality.numpy()) > 0.95
     torch.save(network.state_dict(), tmp_path / "weights.pt")
-    other = DBCNN("test_resnet", level=-1).eval()
+    other = DBCNN("test_resnet").eval()
     other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))  # noqa: TID251
     torch.testing.assert_close(other(image), network.eval()(image), rtol=0, atol=0)

@@ -140,7 +140,8 @@ class DBCNN(Method):
         backbone: Backbone for content, in timm's naming.
         weights: `timm` downloads ImageNet weights, a path reads a `.safetensors` file, `None` starts at random.
         same_padding: Pad as TensorFlow does, for weights that were trained so.
-        level: Which of timm's feature levels; −2 of VGG16 is ReLU5_3.
+        level: Which of timm's feature levels; `None` takes the last convolution: −2 of a VGG (ReLU5_3 of VGG16), whose last level
+            is pooled, and −1 of others.
         frozen_statistics: Whether the backbone's normalisation layers keep their statistics while weights learn.
     """
 
@@ -169,10 +170,12 @@ class DBCNN(Method):
         backbone: str = "vgg16",
         weights: str | None = None,
         same_padding: bool = False,
-        level: int = -2,
+        level: int | None = None,
         frozen_statistics: bool = False,
     ) -> None:
         super().__init__()
+        if level is None:
+            level = -2 if backbone.startswith("vgg") else -1
         self.body = Backbone(backbone, weights, [level], same_padding, frozen_statistics=frozen_statistics)
         self.scnn = SCNN()
         self.output = nn.Linear(self.body.channels[0] * 128, 1)
