@@ -201,10 +201,12 @@ def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:
     assert inspect_all(tmp_path, paths, jobs=2) == {path: inspect(tmp_path, path) for path in paths}
 
 
-def test_the_default_root_is_below_sdsiqa_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_fake("bid", tmp_path / "bid")
+@pytest.mark.parametrize("folder", ["livec", "ChallengeDB_release"])
+def test_the_default_root_is_below_sdsiqa_data(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDSIQA_TEST_SUBSET", "1")
+    write_fake("livec", tmp_path / folder)
     monkeypatch.setenv("SDSIQA_DATA", str(tmp_path))
-    assert main(["bid", "--jobs", "1"]) == 0
+    assert main(["livec", "--jobs", "1"]) == 0
 
 
 @pytest.mark.parametrize(

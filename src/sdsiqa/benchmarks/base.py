@@ -75,6 +75,8 @@ class Benchmark(ABC):
     """Mean quality of the whole release, in [0, 1]: scores of another scale, or reversed, have another one."""
     url: ClassVar[str] = ""
     """Page a person gets the benchmark from."""
+    folder: ClassVar[str] = ""
+    """The folder below `SDSIQA_DATA` that it is looked for in, where its authors' archive makes one; empty: its name."""
     label_files: ClassVar[tuple[str, ...]] = ()
     """Any of these marks the root; none: the root is taken as given."""
     official_files: ClassVar[tuple[str, ...]] = ()

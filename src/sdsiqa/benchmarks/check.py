@@ -265,7 +265,10 @@ def main(args: Sequence[str] | None = None) -> int:
         help=f"{', '.join(BENCHMARKS)}; the path of a class, such as mypics.MyPics; or a data file",
     )
     parser.add_argument(
-        "--root", type=any_path, metavar="FOLDER", help=f"its folder (default: {home}/<benchmark>; SDSIQA_DATA names the first)"
+        "--root",
+        type=any_path,
+        metavar="FOLDER",
+        help=f"its folder (default: where configs/data looks for it in {home}, which SDSIQA_DATA names)",
     )
     parser.add_jobs("processes that decode", min(8, os.cpu_count() or 1))
     parser.add_argument(

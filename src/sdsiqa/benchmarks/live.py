@@ -30,6 +30,7 @@ class LIVE(Benchmark):
     mean_quality = 0.5523
     contents = 29
     url = "https://live.ece.utexas.edu/research/quality/subjective.htm"
+    folder = "databaserelease2"
     label_files = ("dmos_realigned.mat",)
 
     def read(self) -> pd.DataFrame:

@@ -26,6 +26,7 @@ class LIVEC(Benchmark):
     mean_quality = 0.554
     url = "https://live.ece.utexas.edu/research/ChallengeDB/index.html"
     twins = (("246.bmp", "333.bmp"), ("672.JPG", "694.JPG"))
+    folder = "ChallengeDB_release"
     label_files = ("Data/AllImages_release.mat",)
 
     def read(self) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdsiqa.benchmarks import BENCHMARKS
+from sdsiqa.benchmarks.choice import usual_places
 from sdsiqa.benchmarks.tree import find_root
 from sdsiqa.errors import ImageError, SdsiqaError
 from sdsiqa.images import read_image, shrunk
@@ -17,7 +18,7 @@ from sdsiqa.report.result import Result
 
 
 class ImageFinder:
-    """Finds images below the roots that runs name, or below `SDSIQA_DATA/<benchmark>`.
+    """Finds images below the roots that runs name, or below `SDSIQA_DATA`, where `configs/data` looks for them.
 
     Args:
         results: Results whose images may be wanted.
@@ -28,7 +29,7 @@ class ImageFinder:
         shared = Path(os.environ.get("SDSIQA_DATA", "data"))
         for name in sorted({result.benchmark for result in results}):
             said = [result.root for result in results if result.benchmark == name and result.root is not None]
-            found = next((root for place in [*dict.fromkeys(said), shared / name] if (root := _root(name, place))), None)
+            found = next((root for place in [*dict.fromkeys(said), *_usual(name, shared)] if (root := _root(name, place))), None)
             if found is not None:
                 self.roots[name] = found
 
@@ -67,6 +68,10 @@ class ImageFinder:
         """
         pixels = self.pixels(benchmark, image)
         return None if pixels is None else shrunk(pixels, side)
+
+
+def _usual(name: str, home: Path) -> tuple[Path, ...]:
+    return usual_places(BENCHMARKS[name], home) if name in BENCHMARKS else ()
 
 
 def _root(name: str, place: Path) -> Path | None:
