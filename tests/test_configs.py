@@ -41,6 +41,7 @@ def test_every_benchmark_has_a_data_file_named_like_it() -> None:
     for name, kind in BENCHMARKS.items():
         data = yaml.safe_load((CONFIGS / "data" / f"{name}.yaml").read_text())
         assert data["benchmark"]["class_path"] == f"sdsiqa.benchmarks.{kind.__name__}"
+        assert data["benchmark"]["init_args"]["root"].removeprefix("${oc.env:SDSIQA_DATA,data}/") == (kind.folder or name)
     assert set(TRAIN) == set(BENCHMARKS)
 
 
@@ -60,6 +61,9 @@ def test_no_model_file_resets_anything() -> None:
 def test_every_model_file_stands_in_for_another(model: str, tmp_path: Path) -> None:
     benchmark = "live" if model in ("psnr", "ssim") else "livec"  # full-reference methods need references
     assert main(["fit", *stand_in(tmp_path, model, benchmark), "--trainer.fast_dev_run", "true"]) == 0
+    (config,) = (tmp_path / "runs").glob(f"{benchmark}-*/config.yaml")
+    found = yaml.safe_load(config.read_text())
+    assert found["run"]["method"] == found["model"]["network"]["class_path"].split(".")[-1].lower()  # tables tell methods apart
 
 
 @pytest.mark.parametrize("benchmark", TRAIN)
@@ -84,7 +88,8 @@ def test_every_ablation_lies_over_a_run(ablation: str, tmp_path: Path) -> None:
     overlay = CONFIGS / "ablation" / f"{ablation}.yaml"
     text = overlay.read_text()
     assert text.startswith("# ")
-    assert 3 <= len(text.splitlines()) <= 5
+    assert 4 <= len(text.splitlines()) <= 6
+    assert yaml.safe_load(text)["run"] == {"ablation": ablation}  # else a report would take it for the full method
     args = words(tmp_path, "livec", "-c", str(overlay), "--trainer.fast_dev_run", "true")
     if "Shuffled" in text:
         images = tmp_path / "data" / "livec" / "ChallengeDB_release"

@@ -36,7 +36,7 @@ class RunSettings:
         group: Runs that belong together on a dashboard, such as the cells of one experiment.
         job_type: Kind of run on a dashboard.
         tags: Words to filter by on a dashboard.
-        method: What tables call the method.
+        method: What tables call the method; `None`: its network's class, in small letters.
         ablation: What tables call the variant of the method; `full` leaves nothing out.
         remark: What a reader of tables must know of it, such as that it learnt for too short a time.
         tuned_on: What its settings were chosen on, as benchmark and splits, such as `livec-9` or `livec-0,1`; tables say so.
@@ -56,7 +56,7 @@ class RunSettings:
     group: str | None = None
     job_type: str = "train"
     tags: list[str] = dataclasses.field(default_factory=list)
-    method: str = "sdsiqa"
+    method: str | None = None
     ablation: str = "full"
     remark: str = ""
     tuned_on: str = ""

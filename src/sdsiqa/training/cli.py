@@ -150,6 +150,8 @@ class QualityCLI(LightningCLI):
         dumped = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
         plain = dict(short_paths(dumped))
         check_nulls(plain, _SECTIONS)
+        if plain["run"]["method"] is None:  # two networks would else have one row of a table
+            config.run.method = plain["run"]["method"] = plain["model"]["network"]["class_path"].rpartition(".")[2].lower()
         if plain["run"]["name"] is None:
             config.run.name = plain["run"]["name"] = _name(plain)
         return plain
