@@ -181,7 +181,7 @@ def _growth(growth: Mapping[str, Any] | None) -> Sequence[str]:
         lines.append(f"| {name} | {' | '.join(shown)} | {most} |")
     lines += [
         "",
-        "A ratio above 1 would be growth; below it, the smallest set pays for what a program does once. A dash: these pictures "
+        "A ratio above 1 is growth; below it, the smallest set pays for what a program does once. A dash: these pictures "
         f"took less than {TOLD} times what one start of the program differs from another, so that set does not count.",
     ]
     return lines
