@@ -58,7 +58,17 @@ def test_seeds_of_one_split_say_how_far_training_moves_a_measure(tmp_path: Path)
     assert re.match(r"Training a split again with another seed moves SRCC by 0\.\d{3} \(standard deviation, 8 degrees", lead[1])
     seen = float(re.findall(r"true difference of (0\.\d{3})", lead[0])[0])
     ever = float(re.findall(r"no number of seeds less than (0\.\d{3})", lead[1])[0])
-    assert 0 <= ever < seen
+    assert 0 < ever < seen
+
+
+def test_seeds_that_explain_all_are_too_few_to_say_what_more_would_find(tmp_path: Path) -> None:
+    make_run(tmp_path, split=0, seed=1, noise=3.0)  # far from seed 0 of the same split
+    for split in range(3):
+        make_run(tmp_path, split=split, noise=0.05)
+        make_run(tmp_path, ablation="no_gate", split=split, noise=0.05)
+    (_, line) = tables(tmp_path)["ablation-live-test-sdsiqa"].lead
+    assert "1 degree of freedom" in line
+    assert line.endswith("and what more would find, so few seeds cannot say.")
 
 
 def test_one_seed_says_nothing_of_training(ablated: Path) -> None:

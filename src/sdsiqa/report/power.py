@@ -64,10 +64,11 @@ def seeds_note(
         now = float(np.mean([1 / len(one[split]) + 1 / len(other[split]) for split in common]))
         twice.append(value * reach_with(float(np.var(apart, ddof=1)), variance, now, 2))
         ever.append(value * reach_with(float(np.var(apart, ddof=1)), variance, now, np.inf))
+    more = f"no number of seeds less than {_range(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
     return [
         f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation, {freedom} "
         f"degree{'' if freedom == 1 else 's'} of freedom). If that holds for every variant, two seeds a split would find "
-        f"{_range(twice)}, and no number of seeds less than {_range(ever)}."
+        f"{_range(twice)}, and {more}."
     ]
 
 
