@@ -149,6 +149,13 @@ def test_what_is_no_readable_file_is_said_in_a_sentence(tmp_path: Path) -> None:
             read_image(path)
 
 
+def test_colours_that_decoders_disagree_about_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lab.tif"
+    Image.new("LAB", (8, 8), (128, 20, 40)).save(file)
+    with pytest.raises(ImageError, match=r"lab\.tif: its colours are CIELAB; expected RGB or grey: save it so"):
+        read_image(file)
+
+
 def test_a_pipe_that_a_shell_has_opened_is_read() -> None:
     reading, writing = os.pipe()
     os.write(writing, coded(Image.fromarray(RGB[:32, :32]), "PNG"))

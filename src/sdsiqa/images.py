@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "DDS", "ICO", "PCX", "TGA")
 
 _GREY_16 = ("I;16", "I;16L", "I;16B")
-_EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+_EIGHT_BITS = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV")
 
 # work is spread over processes and threads of ours; and a thread pool of OpenCV's that was started before a fork hangs the
 # child at its first call
@@ -103,6 +103,8 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
             raise ImageError(f"{name}: is not an image that OpenCV can decode, or is cut off")
         return np.asarray(image, np.uint8)
     header = open_header(data)
+    if header is not None and header.mode == "LAB":  # decoders disagree about its white point
+        raise ImageError(f"{name}: its colours are CIELAB; expected RGB or grey: save it so")
     key = None if header is None else _transparent_colour(data, header)
     if header is not None and (_is_odd_bmp(data) or (has_transparency(header) and key is None)):
         return from_pillow(header, name)
