@@ -108,6 +108,8 @@ def test_a_benchmark_of_somebody_elses_must_tie_quality_to_mos(tmp_path: Path) -
     run = make_run(tmp_path, "livec")
     file = run / "scores" / "livec-test.csv"
     file.rename(run / "scores" / "garden-test.csv")
+    assert "garden-test.csv is called of garden, and all its images are those of livec, which the run trained on" in refusal(run)
+    rewrite(run, lambda table: table.assign(image="garden/" + table["image"]), "garden-test")
     assert read_results([run])[0].benchmark == "garden"
     rewrite(run, lambda table: table.assign(quality=table["quality"] ** 2), "garden-test")
     assert "quality does not follow from mos by fixed constants" in refusal(run)

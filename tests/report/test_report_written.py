@@ -36,6 +36,30 @@ def test_the_readme_gets_the_runs_between_its_marks(tmp_path: Path, capsys: pyte
     assert f"{readme} is no text in UTF-8 (" in capsys.readouterr().err
 
 
+def test_a_readme_without_an_end_mark_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path / "runs")
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- results runs -->\nold\n\n## Chapter\n<!-- results other -->\nx\n<!-- end -->\n")
+    before = readme.read_bytes()
+    assert main(["report", str(tmp_path / "runs"), "--readme", str(readme)]) == 1
+    assert "has no marks `<!-- results runs -->` or `<!-- summary runs -->` and `<!-- end -->`" in capsys.readouterr().err
+    assert readme.read_bytes() == before
+
+
+def test_a_link_to_a_readme_its_rights_and_its_line_ends_stay(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    readme, link = tmp_path / "README.md", tmp_path / "link.md"
+    readme.write_bytes(b"before\r\n<!-- results runs -->\r\nold\r\n<!-- end -->\r\nafter\r\n")
+    readme.chmod(0o640)
+    link.symlink_to(readme)
+    assert main(["report", str(tmp_path / "runs"), "--readme", str(link)]) == 0
+    assert link.is_symlink()
+    assert readme.stat().st_mode & 0o777 == 0o640
+    text = readme.read_bytes()
+    assert b"**sdsiqa on live-test**" in text
+    assert text.count(b"\n") == text.count(b"\r\n") > 8
+
+
 def test_a_readme_gets_a_row_per_method_and_another_file_every_run(tmp_path: Path) -> None:
     for split in range(2):
         make_run(tmp_path / "runs", split=split)

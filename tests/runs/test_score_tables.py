@@ -140,6 +140,32 @@ def test_a_fault_of_a_file_is_named(tmp_path: Path, text: str, message: str) -> 
     assert str(caught.value) == message.format(path=path)
 
 
+@pytest.mark.parametrize("cell", ["1_000", "\u0663", "0x10", "1e101", "-1e308", "1,5", "one", "٣.5", "1e"])
+def test_a_number_is_written_as_in_every_csv_file_and_its_square_is_finite(cell: str, tmp_path: Path) -> None:
+    table = score_table(benchmark_table(), *scores(0, 1)).astype({"score": object})
+    table.loc[1, "score"] = cell
+    write_scores(tmp_path / "a.csv", table)
+    with pytest.raises(BenchmarkMismatchError, match=r"line 3: score is .*; expected a number"):
+        read_scores(tmp_path / "a.csv", allow_nan=True)
+
+
+def test_a_number_may_be_written_in_every_usual_way(tmp_path: Path) -> None:
+    words = ["+1", "1.", ".5", "1E-3", "-2.5e+2", " 7 "]
+    table = score_table(benchmark_table(), *scores(*range(6))).assign(score=words)
+    write_scores(tmp_path / "a.csv", table)
+    assert read_scores(tmp_path / "a.csv")["score"].tolist() == [1, 1, 0.5, 1e-3, -250, 7]
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    table = score_table(benchmark_table(), *scores(0, 1))
+    for columns in ([*table, "score"], ["score", *table]):
+        table[columns].to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(
+            BenchmarkMismatchError, match="has the column 'score' twice; which one is meant, nobody knows: leave one"
+        ):
+            read_scores(tmp_path / "a.csv")
+
+
 def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     with pytest.raises(BenchmarkNotFoundError, match=r"s\.csv does not exist; `sdsiqa test` writes score tables$"):

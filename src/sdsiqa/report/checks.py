@@ -84,6 +84,8 @@ def check_part(result: Result) -> None:
             f"{result.file} scores {len(leaked)} images of the run's own training or validation part, such as {leaked[0]!r}; "
             "that says nothing: remove the table, and test on the test part or on another benchmark"
         )
+    if result.part == "val" and result.tested:  # without any image of the validation part, which would have leaked
+        raise RunMismatchError(f"{result.file} is not of the validation part of split {result.split}; put back what was there")
     if result.part == "test" and result.tested and images != result.tested:
         apart = sorted(images ^ result.tested)
         raise RunMismatchError(

@@ -4,11 +4,11 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
-import yaml
 
+from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.splits import split_hash
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.metrics.significance import TEST_PER_TRAIN
@@ -20,10 +20,22 @@ from sdsiqa.runs.entries import Entries
 from sdsiqa.runs.fingerprint import decisive
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.found import LeftOut, check_paths, run_folders, why_unfinished
-from sdsiqa.runs.records import read_record
+from sdsiqa.runs.records import read_config, read_record
 from sdsiqa.runs.scores import read_scores
 
 NAN = float("nan")
+
+_KINDS: Final = (
+    *((key, dict, "keys and values") for key in ("run", "data", "data.benchmark", "data.benchmark.init_args")),
+    *((key, dict, "keys and values") for key in ("model", "model.network", "trainer")),
+    *((key, str, "a text") for key in ("run.method", "run.ablation", "run.remark", "run.tuned_on", "data.benchmark.class_path")),
+    *((key, str, "a text") for key in ("data.benchmark.init_args.root", "model.network.class_path", "data.fit_on")),
+    ("run.under_trained", bool, "true or false"),
+)
+"""Keys of a run's configuration that are read here, those that hold others first."""
+
+_PARTS: Final = ("test", "val", "all")
+"""What a score table is of, as the end of its name says."""
 
 
 def read_results(runs: Sequence[Path], remarks: Mapping[str, str] | None = None) -> list[Result]:
@@ -76,9 +88,21 @@ def read_result(folder: Path, file: Path) -> Result:
     split, seed = str(data.get("split", "")), str(config.get("seed_everything", ""))
     name = re.sub(r"-[0-9a-f]{8}$", "", folder.name).replace(f"-{split}-{seed}", "")
     source = data.get("benchmark") or {}
+    if part not in _PARTS:
+        raise RunMismatchError(f"{file} is called of the part {part!r}; expected BENCHMARK-{'.csv, BENCHMARK-'.join(_PARTS)}.csv")
     kept = read_record(folder / "split.json")
     trained_on = str(kept.get("benchmark") or class_name(str(source.get("class_path", ""))).lower())
-    parts = _parts(folder, kept) if benchmark == trained_on else {}
+    own = _parts(folder, kept) if kept or benchmark == trained_on else {}
+    table = ordered(read_scores(file, allow_nan=True))
+    # names of images recur between benchmarks, whose labels then differ; that of a benchmark unknown here may be misspelt
+    if benchmark not in {trained_on, *BENCHMARKS} and set(table["image"]) <= {
+        image for images in own.values() for image in images
+    }:
+        raise RunMismatchError(
+            f"{file} is called of {benchmark}, and all its images are those of {trained_on}, which the run trained on; give it "
+            "its own name back, or remove it"
+        )
+    parts = own if benchmark == trained_on else {}
     trained = ("train", "val") if data.get("fit_on") == "train+val" else ("train",)
     test, train = len(parts.get("test", ())), sum(len(parts.get(some, ())) for some in trained)
     root = (source.get("init_args") or {}).get("root")
@@ -93,7 +117,7 @@ def read_result(folder: Path, file: Path) -> Result:
         part=part,
         split=split,
         seed=seed,
-        table=ordered(read_scores(file, allow_nan=True)),
+        table=table,
         test_per_train=test / train if test and train else TEST_PER_TRAIN,
         minutes=60 * (NAN if hours is None else hours),
         is_wall_time="wall_hours" in cost,
@@ -172,13 +196,18 @@ def config_of(folder: Path) -> dict[str, Any]:
         RunMismatchError: It cannot be read.
     """
     file = folder / "config.yaml"
+    remedy = f"so nobody knows what {folder} scored; put the run's config.yaml back, or leave the folder out"
     try:
-        return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
-        raise RunMismatchError(
-            f"{file} cannot be read ({type(error).__name__}), so nobody knows what {folder} scored; put the run's config.yaml "
-            "back, or leave the folder out"
-        ) from error
+        config = read_config(folder)
+    except RunMismatchError as error:
+        raise RunMismatchError(f"{file} cannot be read ({type(error.__cause__).__name__}), {remedy}") from error
+    for key, kind, told in _KINDS:
+        value: Any = config
+        for name in key.split("."):
+            value = (value or {}).get(name)
+        if value is not None and not isinstance(value, kind):
+            raise RunMismatchError(f"{file}: {key} is {str(value)[:60]!r}, expected {told}, {remedy}")
+    return config
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:
@@ -210,9 +239,9 @@ def _parts(folder: Path, content: dict[str, Any]) -> dict[str, list[str]]:
     try:
         parts = {part: [str(image) for image in content[part]["images"]] for part in ("train", "val", "test")}
         found = split_hash(content["benchmark"], content["name"], parts)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise RunMismatchError(f"{file} is no split: it lacks the images of a part; put it back, or leave the run out") from error
-    known = RunFolder(folder).record.get("split_hash", found)
+    known = RunFolder(folder).record.get("split_hash") or found
     if known != found:
         raise RunMismatchError(
             f"{file} lists other images than the run has seen (its hash is {found[:12]}…, and run.json says {known[:12]}…); put "

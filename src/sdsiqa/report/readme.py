@@ -64,16 +64,22 @@ def insert(file: Path, name: str, results: Sequence[Result], evidence: Evidence)
         between = _between(kind, name)
         if between.search(text):
             tables = "\n\n".join(layout.markdown(table, "**{}**") for table in made(results, evidence))
-            text = between.sub(lambda found, tables=tables: f"{found[1]}\n{tables}\n\n{found[2]}", text)  # type: ignore[misc]
-    write_bytes(file, text.encode())
+            end = "\r\n" if "\r\n" in text else "\n"
+            whole = f"\n{tables}\n\n".replace("\n", end)
+            text = between.sub(lambda found, whole=whole: f"{found[1]}{whole}{found[2]}", text)  # type: ignore[misc]
+    place = file.resolve()  # a link stays one
+    mode = place.stat().st_mode
+    write_bytes(place, text.encode())
+    place.chmod(mode)
 
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")  # lines keep their ends
     except UnicodeDecodeError as error:
         raise RunMismatchError(f"{file} is no text in UTF-8 ({error}); store it as UTF-8") from error
 
 
 def _between(kind: str, name: str) -> re.Pattern[str]:
-    return re.compile(rf"(<!-- {kind} {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    opening = "|".join(KINDS)  # of another table: then the end of this one is missing
+    return re.compile(rf"(<!-- {kind} {re.escape(name)} -->\r?\n)(?:(?!<!-- (?:{opening}) ).)*?(<!-- end -->)", re.DOTALL)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sdsiqa.errors import RunMismatchError
 from sdsiqa.files import leaves, plain_values, to_json
 from sdsiqa.runs.fingerprint import hash_of
 from sdsiqa.runs.folder import RunFolder
@@ -48,7 +49,14 @@ class Entries:
         Raises:
             RunMismatchError: The file is damaged.
         """
-        return read_record(self.path)
+        found = read_record(self.path)
+        for name, entry in found.items():
+            if not isinstance(entry, dict) or not all(isinstance(line, str) for line in _lines(entry.get("differs"))):
+                raise RunMismatchError(
+                    f"{self.path}: {name} is {str(entry)[:60]!r}; expected identity, differs (a list of texts) and settings; put "
+                    "the file back, or remove the folder"
+                )
+        return found
 
     def enter(self, key: str, settings: Mapping[str, Any]) -> Entry:
         """Find the place of a test: its own from before, or a new one.
@@ -79,6 +87,10 @@ class Entries:
         if not file.exists() or not self.folder.manifest.is_as_written(file):
             return None
         return read_scores(file, allow_nan=True).sort_values("index")["score"].to_numpy(np.float64)
+
+
+def _lines(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [None]
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -145,6 +145,10 @@ class RunFolder:
                 if content.get(name) is not None and not isinstance(content[name], kind):
                     told = f"{file}: {name} is {str(content[name])[:60]!r}; expected {_TOLD[kind]}"
                     raise RunMismatchError(f"{told}; put the file back, or remove the folder")
+        for name, value in (content.get("cost") or {}).items():
+            if name.endswith("_hours") and value is not None and not (type(value) in (int, float) and 0 <= value < float("inf")):
+                told = f"{file}: cost.{name} is {str(value)[:60]!r}; expected a number, not negative"
+                raise RunMismatchError(f"{told}; put the file back, or remove the folder")
         return content
 
     @property

@@ -4,13 +4,13 @@ A pattern such as `runs/demo-*` also gives runs that were stopped, first stages 
 with one line on standard error, and a verb fails only if nothing is left for it.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from sdsiqa.errors import RunMismatchError
 from sdsiqa.runs.lock import RUN
+from sdsiqa.runs.records import read_record
 
 MARKS = ("run.json", RUN)
 """Files of which a run's folder has one: the record, and its lock, which is there before the record is."""
@@ -90,9 +90,9 @@ def why_unfinished(folder: Path) -> str:
     if not file.is_file():
         return "is not finished: the run was stopped before its first step; start it again with the same command"
     try:
-        state = dict(json.loads(file.read_text(encoding="utf-8"))).get("state", "finished")
-    except (ValueError, TypeError) as error:
-        return f"is no run of sdsiqa: its run.json cannot be read ({type(error).__name__})"
+        state = read_record(file).get("state", "finished")
+    except RunMismatchError as error:
+        return f"is no run of sdsiqa: its run.json cannot be read ({type(error.__cause__).__name__})"
     if state == "finished":
         return ""
     return f"is not finished: its state is {state!r}; `sdsiqa fit -c {folder / 'config.yaml'}` resumes it"

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from sdsiqa.errors import RunMismatchError
+from sdsiqa.files import read_file
 
 
 def read_record(file: Path) -> dict[str, Any]:
@@ -34,15 +35,46 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         RunMismatchError: There is none, or it is damaged.
     """
-    return _read(folder / "config.yaml", yaml.safe_load)
+    return _read(folder / "config.yaml", parse_yaml)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML that others have written.
+
+    Args:
+        text: Content of a file.
+
+    Returns:
+        Its keys and values; `None` for an empty text.
+
+    Raises:
+        ValueError: It is no YAML, nests too deep, or holds itself by an alias, so that nobody could walk through it.
+    """
+    try:
+        content = yaml.safe_load(text)
+        _walk(content, frozenset())
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError("it nests too deep" if isinstance(error, RecursionError) else reason or type(error).__name__) from error
+    return content
+
+
+def _walk(value: Any, above: frozenset[int]) -> None:
+    """Go through nested values, and refuse those that hold themselves."""
+    if not isinstance(value, dict | list):
+        return
+    if id(value) in above:
+        raise ValueError("a part of it holds itself")
+    for part in value.values() if isinstance(value, dict) else value:
+        _walk(part, above | {id(value)})
 
 
 def _read(file: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        content = parse(file.read_text(encoding="utf-8"))
+        content = parse(read_file(file).decode("utf-8"))
         if not isinstance(content, dict):
             raise TypeError(f"it holds {type(content).__name__}, not keys and values")
-    except (ValueError, TypeError, OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:160]
+    except (ValueError, TypeError, OSError, RecursionError) as error:
+        reason = "it nests too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]
         raise RunMismatchError(f"{file} cannot be read ({reason}); put it back, or remove the folder") from error
     return content

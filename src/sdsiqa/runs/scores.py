@@ -1,6 +1,7 @@
 """Tables of scores, one row per image: what runs leave behind and reports read."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,36 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
-from sdsiqa.files import write_bytes
+from sdsiqa.files import read_file, write_bytes
+
+NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.IGNORECASE | re.ASCII)
+"""How a number is written; Python would also take 1_000, or digits of other scripts."""
+
+LARGEST: Final = 1e100
+"""Above it squares of numbers, and so correlations, overflow; no score in float32 is."""
+
+
+def _number(text: str) -> float:
+    if not NUMBER.fullmatch(text.strip()):
+        raise ValueError(text)
+    return float(text)
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[+-]?\d{1,18}", text.strip(), re.ASCII):
+        raise ValueError(text)
+    return int(text)
+
 
 COLUMNS: Final[dict[str, Callable[[str], Any]]] = {
-    "index": int,
+    "index": _whole,
     "image": str,
     "content": str,
     "distortion": str,
-    "level": int,
-    "mos": float,
-    "quality": float,
-    "score": float,
+    "level": _whole,
+    "mos": _number,
+    "quality": _number,
+    "score": _number,
 }
 """Columns of a score table, in order, and what reads a cell."""
 
@@ -110,15 +130,19 @@ def read_scores(path: Path, allow_nan: bool = False) -> pd.DataFrame:
         BenchmarkMismatchError: It is no complete score table: which line, what was found, what was expected.
     """
     try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines(keepends=True), strict=True))
+        lines = list(csv.reader(read_file(path).decode("utf-8-sig").splitlines(keepends=True), strict=True))
     except FileNotFoundError as error:
         raise BenchmarkNotFoundError(f"{path} does not exist; `sdsiqa test` writes score tables") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchmarkMismatchError(f"{path} is no CSV file: {error}; write the table again") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BenchmarkMismatchError(f"{path} is no CSV file: {reason}; write the table again") from error
     head = lines[0] if lines else []
     missing = [name for name in COLUMNS if name not in head]
     if missing:
         raise BenchmarkMismatchError(f"{path} lacks the column {missing[0]!r}; expected {', '.join(COLUMNS)}")
+    twice = [name for place, name in enumerate(head) if name in head[:place]]
+    if twice:
+        raise BenchmarkMismatchError(f"{path} has the column {twice[0]!r} twice; which one is meant, nobody knows: leave one")
     places = {name: head.index(name) for name in [*COLUMNS, *([SPREAD] if SPREAD in head else [])]}
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines[1:], start=2):
@@ -146,15 +170,19 @@ def _cell(path: Path, number: int, name: str, text: str, allow_nan: bool) -> Any
     """Convert a cell, or say what is wrong with it."""
     where = f"{path}, line {number}: {name} is {text!r}"
     if name == SPREAD:
-        return float(text) if _is_positive(text) else float("nan")
+        return float(text) if NUMBER.fullmatch(text.strip()) and float(text) >= 0 else float("nan")
     try:
         value = COLUMNS[name](text)
     except ValueError as error:
-        kind = "a whole number" if COLUMNS[name] is int else "a number"
+        kind = "a whole number" if COLUMNS[name] is _whole else "a number"
         raise BenchmarkMismatchError(f"{where}; expected {kind}") from error
     if isinstance(value, float) and not np.isfinite(value) and not (allow_nan and name == "score"):
         remedy = "score these images again" if name == "score" else "check the labels"
         raise BenchmarkMismatchError(f"{where}; expected a finite number; {remedy}")
+    if isinstance(value, float) and LARGEST < abs(value) < float("inf"):
+        raise BenchmarkMismatchError(
+            f"{where}; expected a number below {LARGEST:g}, for its square overflows; check what wrote it"
+        )
     if name == "quality" and not 0 <= value <= 1:
         raise BenchmarkMismatchError(f"{where}; expected a value in [0, 1], higher is better")
     if name == "index" and value < 0:
@@ -162,10 +190,3 @@ def _cell(path: Path, number: int, name: str, text: str, allow_nan: bool) -> Any
     if name == "image" and not value:
         raise BenchmarkMismatchError(f"{where}; expected the image's path below the root")
     return value
-
-
-def _is_positive(text: str) -> bool:
-    try:
-        return float(text) >= 0
-    except ValueError:
-        return False
