@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runs import CONFIGS
+from sdsiqa.cli import main
 from sdsiqa.errors import ExperimentError
 from sdsiqa.experiments.definition import Experiment
 
@@ -117,9 +118,27 @@ def test_a_pattern_picks_by_a_part_of_the_name(tmp_path: Path) -> None:
         ("[1, 2]", "holds list; expected keys"),
         ("{", "is no YAML file"),
         ("extends: try.yaml", "extends try.yaml, which extends it"),
+        ("extends: [a]", r"extends is \['a'\]; expected another experiment, such as"),
+        ("benchmarks: &a {x: *a}", "is no YAML file: a part of it holds itself"),
+        ("[" * 5000, "is no YAML file: it nests too deep"),
+        (TEXT + "baseline: nope", "baseline is 'nope', which is none of its methods and ablations: sdsiqa, small, full, no_gate"),
+        (TEXT + "remarks: {sdsiqa: [a]}", r"remarks\.sdsiqa is \['a'\]; expected words"),
+        (TEXT + "group: a/../../b", r"group names 'a/\.\./\.\./b', and folders are called so; name is .* without slashes"),
+        (TEXT + f"group: {'g' * 300}", "expected 200 bytes at most"),
+        ('ablations: {"../x": []}', r"ablations names '\.\./x', and folders are called so"),
+        ("methods: {a/b: null}", "methods names 'a/b', and folders are called so"),
+        ("splits: []", r"splits is empty; name one or more, or leave splits out for \[0\]"),
+        ("seeds: []", "seeds is empty; name one or more"),
         ("extends: other.yaml", "other.yaml does not exist; `experiments/README.md` lists"),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ExperimentError, match=said):
         Experiment.load(write(tmp_path, text))
+
+
+def test_an_empty_name_of_a_benchmark_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["grid", str(write(tmp_path, TEXT)), "--dry-run", "--benchmark", ""])
+    assert stop.value.code == 2
+    assert "--benchmark: the path is empty" in capsys.readouterr().err

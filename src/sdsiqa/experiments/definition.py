@@ -10,9 +10,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sdsiqa.errors import ExperimentError
+from sdsiqa.experiments.keys import check_keys
+from sdsiqa.files import read_file
+from sdsiqa.runs.records import parse_yaml
 
 Layer = Path | Mapping[str, Any]
 """What is laid over a run: a file, or settings by dotted key."""
@@ -142,17 +143,21 @@ class Experiment:
             for name in content.get(key) or {}:
                 if name not in methods:
                     raise ExperimentError(f"{file} {told} {name!r}, which is none of its methods: {', '.join(methods)}")
+        baseline, ablations = content.get("baseline"), content.get("ablations") or {"full": ()}
+        if baseline is not None and baseline not in {*methods, *ablations}:
+            there = ", ".join([*methods, *ablations])
+            raise ExperimentError(f"{file}: baseline is {baseline!r}, which is none of its methods and ablations: {there}")
         return cls(
             name=file.stem,
             group=str(content.get("group") or file.stem),
             benchmarks=content["benchmarks"],
             methods=methods,
-            ablations=content.get("ablations") or {"full": ()},
+            ablations=ablations,
             splits=tuple(content.get("splits") or (0,)),
             seeds=tuple(content.get("seeds") or (0,)),
             settings=content.get("settings") or {},
             tests=content.get("tests") or {},
-            baseline=content.get("baseline"),
+            baseline=baseline,
             remarks=content.get("remarks") or {},
             base=base,
             first_stages=stages,
@@ -217,8 +222,8 @@ def read_yaml(file: Path) -> Any:
         ExperimentError: It is no YAML.
     """
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return parse_yaml(read_file(file).decode("utf-8"))
+    except (OSError, ValueError) as error:
         raise ExperimentError(f"{file} is no YAML file: {' '.join(str(error).split())}") from error
 
 
@@ -253,12 +258,14 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ExperimentError(f"{file} holds {type(content).__name__}; expected keys such as benchmarks and splits")
     base = content.pop("extends", None)
+    if base is not None and not isinstance(base, str):
+        raise ExperimentError(f"{file}: extends is {base!r}; expected another experiment, such as ../paper/fig5_ablation.yaml")
     for key in content:
         if key not in _KEYS:
             near = get_close_matches(str(key), _KEYS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected some of extends, {', '.join(_KEYS)}"
             raise ExperimentError(f"{file}: there is no {key!r}; {hint}")
-    _check(file, content)
+    check_keys(file, content)
     for key in _PATHS:
         if key in content:
             content[key] = {str(name): _beside(file, path) for name, path in (content[key] or {}).items()}
@@ -286,34 +293,6 @@ def _read(file: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
             kept = (inherited.get(key) or {}).items()
             inherited[key] = {name: value for name, value in kept if name in content["methods"]}
     return {**inherited, **content}
-
-
-def _check(file: Path, content: Mapping[str, Any]) -> None:
-    for key, kind, example in (
-        *((key, dict, "{name: file}") for key in ("benchmarks", "methods", "ablations", "settings", "tests")),
-        ("remarks", dict, "{name: words}"),
-        ("first_stages", dict, "{method: [file, ...]}"),
-        *((key, list, "[0, 1]") for key in ("splits", "seeds")),
-        *((key, str, "a name") for key in ("group", "baseline")),
-        ("base", str, "a run file, such as ../configs/base.yaml"),
-    ):
-        if content.get(key) is not None and not isinstance(content[key], kind):
-            raise ExperimentError(f"{file}: {key} is {content[key]!r}; expected {example}")
-    for key, word, expected in (("splits", "official", "numbers from 0 on, or official"), ("seeds", None, "numbers from 0 on")):
-        values = content.get(key) or []
-        wrong = [value for value in values if not _is_count(value) and (word is None or value != word)]
-        if wrong:
-            raise ExperimentError(f"{file}: {key} holds {wrong[0]!r}; expected {expected}")
-        twice = [value for place, value in enumerate(values) if value in values[:place]]
-        if twice:
-            raise ExperimentError(f"{file}: {key} holds {twice[0]!r} twice; a run is made once, so leave one of them out")
-    for name, overlays in (content.get("ablations") or {}).items():
-        if overlays is not None and not isinstance(overlays, list):
-            raise ExperimentError(f"{file}: ablations.{name} is {overlays!r}; expected a list of files, such as [no_gate.yaml]")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _first_stage(file: Path, name: str, value: Any) -> FirstStageFiles:

@@ -211,6 +211,7 @@ def _parser() -> Arguments:
     parser.add_argument(
         "--benchmark",
         action="append",
+        type=_paths,
         metavar="FILE[,FILE]",
         default=[],
         help="data file, such as configs/data/livec.yaml, and what is laid over it, in place of the experiment's benchmarks; "
@@ -222,8 +223,11 @@ def _parser() -> Arguments:
     return parser
 
 
-def _benchmarks(given: Sequence[str]) -> dict[str, tuple[Path, ...]]:
-    chosen = [tuple(any_path(name) for name in names.split(",")) for names in given]
+def _paths(words: str) -> tuple[Path, ...]:
+    return tuple(any_path(name) for name in words.split(","))
+
+
+def _benchmarks(chosen: Sequence[tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
     for file in (file for files in chosen for file in files):
         if not file.is_file():
             raise ExperimentError(f"--benchmark {file} does not exist; name a data file, such as configs/data/livec.yaml")
