@@ -137,6 +137,17 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, text: str, said: str) ->
         Experiment.load(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("file", "kind"), [("model/small.yaml", "a model file"), ("../experiments/paper/fig5_ablation.yaml", "an experiment")]
+)
+def test_a_file_that_names_no_benchmark_is_none(file: str, kind: str, tmp_path: Path) -> None:
+    experiment = write(tmp_path, TEXT)
+    with pytest.raises(
+        ExperimentError, match=rf"yaml is {kind}; expected a data file, such as configs/data/livec\.yaml, or a run"
+    ):
+        Experiment.load(experiment, {"x": (CONFIGS / file,)})
+
+
 def test_an_empty_name_of_a_benchmark_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["grid", str(write(tmp_path, TEXT)), "--dry-run", "--benchmark", ""])

@@ -310,8 +310,17 @@ def _first_stage(file: Path, name: str, value: Any) -> FirstStageFiles:
 
 
 def _over(base: Path | None, layers: tuple[Layer, ...], place: str) -> tuple[Layer, ...]:
-    """Lay a data file over the base."""
-    if not layers or _option(layers[0]) != "--data":
+    """Lay a data file over the base; a run file stands alone."""
+    if not layers:
+        return layers
+    kind = _option(layers[0])
+    content = read_yaml(layers[0]) if isinstance(layers[0], Path) else {}
+    if kind == "--model" or not isinstance(content, dict) or "benchmarks" in content:
+        found = "a model file" if kind == "--model" else "an experiment" if isinstance(content, dict) else "no file of settings"
+        raise ExperimentError(
+            f"{place}: {layers[0]} is {found}; expected a data file, such as configs/data/livec.yaml, or a run file"
+        )
+    if kind != "--data":
         return layers
     if base is None:
         raise ExperimentError(f"{place} is a data file; add base, such as configs/base.yaml")
