@@ -3,7 +3,6 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,7 +26,6 @@ from sdsiqa.errors import (
 from sdsiqa.files import now, user_path
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.runs import signals
-from sdsiqa.runs.class_paths import benchmark_name
 from sdsiqa.runs.environment import surroundings
 from sdsiqa.runs.fingerprint import fingerprint, short_paths, without
 from sdsiqa.runs.first_stage import FirstStage
@@ -44,6 +42,7 @@ from sdsiqa.training.devices import SameStatistics, check_devices, spread
 from sdsiqa.training.explain_errors import explained, settings_checked
 from sdsiqa.training.first_stage import first_stage
 from sdsiqa.training.history import Cost, History
+from sdsiqa.training.naming import names
 from sdsiqa.training.null_settings import check_nulls
 from sdsiqa.training.parser import StrictParser
 from sdsiqa.training.protocol import check_whole, refuse_seen_by, trainings_of_fit
@@ -150,10 +149,8 @@ class QualityCLI(LightningCLI):
         dumped = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False, skip_validation=True))
         plain = dict(short_paths(dumped))
         check_nulls(plain, _SECTIONS)
-        if plain["run"]["method"] is None:  # two networks would else have one row of a table
-            config.run.method = plain["run"]["method"] = plain["model"]["network"]["class_path"].rpartition(".")[2].lower()
-        if plain["run"]["name"] is None:
-            config.run.name = plain["run"]["name"] = _name(plain)
+        for key, value in names(plain).items():
+            config.run[key] = plain["run"][key] = value
         return plain
 
     def instantiate_classes(self) -> None:
@@ -388,13 +385,6 @@ def main(args: list[str] | None = None) -> int:
         RunLock.release_all()
         signals.stop_listening()
     return 0
-
-
-def _name(plain: Mapping[str, Any]) -> str:
-    """Name a run that a configuration does not name."""
-    method, data = plain["run"]["method"], plain["data"]
-    parts = [benchmark_name(data), *([] if method == "sdsiqa" else [method]), data["split"], plain["seed_everything"]]
-    return "-".join(str(part) for part in parts)
 
 
 def _is_first() -> bool:
