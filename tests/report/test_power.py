@@ -55,7 +55,11 @@ def test_seeds_of_one_split_say_how_far_training_moves_a_measure(tmp_path: Path)
     assert variance == pytest.approx(values.var(axis=1, ddof=1).mean(), rel=1e-12)
     lead = tables(tmp_path)["ablation-live-test-sdsiqa"].lead
     assert len(lead) == 2
-    assert re.match(r"Training a split again with another seed moves SRCC by 0\.\d{3} \(standard deviation, 8 degrees", lead[1])
+    assert re.match(
+        r"Training a split again with another seed moves SRCC by 0\.\d{3} \(standard deviation of 8 degrees of", lead[1]
+    )
+    said, low, high = (float(word) for word in re.findall(r"0\.\d{3}", lead[1])[:3])
+    assert [low / said, high / said] == pytest.approx([(8 / 17.535) ** 0.5, (8 / 2.180) ** 0.5], abs=0.02)  # χ² of tables
     seen = float(re.findall(r"true difference of (0\.\d{3})", lead[0])[0])
     ever = float(re.findall(r"no number of seeds less than (0\.\d{3})", lead[1])[0])
     assert 0 < ever < seen

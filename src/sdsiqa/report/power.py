@@ -7,7 +7,7 @@ import numpy as np
 from sdsiqa.metrics.significance import POWER, visible_difference
 from sdsiqa.report.result import Result, by_split
 from sdsiqa.report.statistics import SIGNIFICANT, Difference, Evidence
-from sdsiqa.report.table import number
+from sdsiqa.report.table import number, span
 
 
 def visible(against: Mapping[str, tuple[Difference, float]]) -> dict[str, float]:
@@ -66,9 +66,9 @@ def seeds_note(
         ever.append(value * reach_with(float(np.var(apart, ddof=1)), variance, now, np.inf))
     more = f"no number of seeds less than {_range(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
     return [
-        f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation, {freedom} "
-        f"degree{'' if freedom == 1 else 's'} of freedom). If that holds for every variant, two seeds a split would find "
-        f"{_range(twice)}, and {more}."
+        f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation of {freedom} "
+        f"degree{'' if freedom == 1 else 's'} of freedom, 95 % {span(*_ends(variance, freedom))}). If that holds for every variant, "
+        f"two seeds a split would find {_range(twice)}, and {more}."
     ]
 
 
@@ -105,6 +105,14 @@ def reach_with(scatter: float, variance: float, now: float, seeds: float) -> flo
         The factor; 0 where seeds explain all of the scatter.
     """
     return float(np.sqrt(max(0.0, scatter - variance * now + 2 * variance / seeds) / scatter)) if scatter > 0 else 1.0
+
+
+def _ends(variance: float, freedom: int) -> tuple[float, float]:
+    """Give the 95 % interval of a standard deviation, by χ²."""
+    from scipy.special import chdtri  # a light tool's `--help` does without scipy
+
+    low, high = (float(np.sqrt(variance * freedom / chdtri(freedom, share))) for share in (0.025, 0.975))
+    return low, high
 
 
 def _range(values: Sequence[float]) -> str:
