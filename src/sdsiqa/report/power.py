@@ -67,8 +67,8 @@ def seeds_note(
     more = f"no number of seeds less than {_range(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
     return [
         f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation of {freedom} "
-        f"degree{'' if freedom == 1 else 's'} of freedom, 95 % {span(*_ends(variance, freedom))}). If that holds for every variant, "
-        f"two seeds a split would find {_range(twice)}, and {more}."
+        f"degree{'' if freedom == 1 else 's'} of freedom, 95 % {span(*_ends(variance, freedom))}). If that holds for every "
+        f"variant, two seeds a split would find {_range(twice)}, and {more}."
     ]
 
 
