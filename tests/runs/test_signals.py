@@ -1,5 +1,6 @@
 """A signal to the process group of a real run, in each of its phases: one line, the right exit status, and it resumes."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from runs import CONFIGS, words
+from sdsiqa.errors import StoppedError
+from sdsiqa.runs import signals
 from sdsiqa.runs.folder import RunFolder
 from sdsiqa.runs.manifest import Manifest
 
@@ -47,6 +51,20 @@ def command(tmp: Path, hook: str, name: str, again: bool = False) -> list[str]:
     more = ("--data.batch_size", "4", "--data.cache", str(tmp / "cache"))
     overlay.write_text(f"trainer:\n  callbacks:\n    - {{class_path: signals.GroupSignal, init_args: {init}}}\n")
     return words(tmp, "demo", "-c", str(overlay), "--data.num_workers", "1", *more, epochs=1)
+
+
+def test_what_a_library_raises_while_it_cleans_up_after_a_signal_is_the_signal() -> None:
+    """As `torch.save` does, which then writes the end of a file that lacks its middle."""
+
+    class Signalled(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise signals.Interrupted
+
+    with pytest.raises(StoppedError), signals.obeyed():
+        torch.save({"weights": torch.zeros(1000)}, Signalled())
+    for error in (RuntimeError("another"), KeyboardInterrupt()):
+        with pytest.raises(type(error)), signals.obeyed():
+            raise error
 
 
 @pytest.mark.slow

@@ -138,16 +138,29 @@ def ignore() -> None:
 
 @contextlib.contextmanager
 def obeyed() -> Iterator[None]:
-    """Turn `Interrupted` into the error that a person reads.
+    """Turn `Interrupted`, and what libraries raise while they clean up after it, into the error that a person reads.
 
     Raises:
         StoppedError: A signal came.
     """
     try:
         yield
-    except Interrupted:
+    except BaseException as error:
+        if not _follows_interruption(error):
+            raise
         message, status = _message, next((STATUS[number] for number in received()), STATUS[signal.SIGINT])
         raise StoppedError(message, status) from None
+
+
+def _follows_interruption(error: BaseException | None) -> bool:
+    """Say whether an error is `Interrupted`, or was raised while that was handled, as by a file that is closed half written."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, Interrupted):
+            return True
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _take(number: int, frame: FrameType | None) -> None:
