@@ -1,6 +1,5 @@
 """Tables of scores, one row per image: what runs leave behind and reports read."""
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sdsiqa.errors import BenchmarkMismatchError, BenchmarkNotFoundError
-from sdsiqa.files import read_file, write_bytes
+from sdsiqa.errors import BenchmarkMismatchError
+from sdsiqa.files import write_bytes
+from sdsiqa.runs.csv_rows import read_csv
 
 NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?|[+-]?inf(inity)?|nan", re.IGNORECASE | re.ASCII)
 """How a number is written; Python would also take 1_000, or digits of other scripts."""
@@ -129,30 +129,13 @@ def read_scores(path: Path, allow_nan: bool = False) -> pd.DataFrame:
         BenchmarkNotFoundError: There is no such file.
         BenchmarkMismatchError: It is no complete score table: which line, what was found, what was expected.
     """
-    try:
-        lines = list(csv.reader(read_file(path).decode("utf-8-sig").splitlines(keepends=True), strict=True))
-    except FileNotFoundError as error:
-        raise BenchmarkNotFoundError(f"{path} does not exist; `sdsiqa test` writes score tables") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BenchmarkMismatchError(f"{path} is no CSV file: {reason}; write the table again") from error
-    head = lines[0] if lines else []
-    missing = [name for name in COLUMNS if name not in head]
-    if missing:
-        raise BenchmarkMismatchError(f"{path} lacks the column {missing[0]!r}; expected {', '.join(COLUMNS)}")
-    twice = [name for place, name in enumerate(head) if name in head[:place]]
-    if twice:
-        raise BenchmarkMismatchError(f"{path} has the column {twice[0]!r} twice; which one is meant, nobody knows: leave one")
-    places = {name: head.index(name) for name in [*COLUMNS, *([SPREAD] if SPREAD in head else [])]}
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(head):
-            raise BenchmarkMismatchError(
-                f"{path}, line {number}: has {len(line)} cells, expected {len(head)}; write the table again"
-            )
-        rows.append({name: _cell(path, number, name, line[place], allow_nan) for name, place in places.items()})
-    if not rows:
+    lines = read_csv(path, tuple(COLUMNS), "`sdsiqa test` writes score tables", "write the table again")
+    if not lines:
         raise BenchmarkMismatchError(f"{path} has no rows; score at least one image")
+    names = [*COLUMNS, *([SPREAD] if SPREAD in lines[0] else [])]
+    rows: list[dict[str, Any]] = [
+        {name: _cell(path, number, name, line[name], allow_nan) for name in names} for number, line in enumerate(lines, start=2)
+    ]
     table = pd.DataFrame(rows)
     for name in ("index", "image"):
         repeats = np.flatnonzero(table[name].duplicated())
