@@ -22,6 +22,8 @@ SdsiqaError
 ```
 """
 
+from collections.abc import Iterator
+
 
 class SdsiqaError(Exception):
     """Base of all errors whose message is meant for the user."""
@@ -106,3 +108,16 @@ class StoppedError(SdsiqaError):
 
 class MissingExtraError(SdsiqaError, ImportError):
     """An optional package is needed and not installed."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Go from an error to what it was raised from, or in the handling of, and so on.
+
+    Args:
+        error: The error, which comes first.
+    """
+    seen = list[BaseException]()
+    while error is not None and error not in seen:
+        yield error
+        seen.append(error)
+        error = error.__cause__ or error.__context__

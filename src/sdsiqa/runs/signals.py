@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from sdsiqa.errors import StoppedError
+from sdsiqa.errors import StoppedError, causes
 
 REQUEUE = 75
 """Exit status of a run that was saved and wants to resume: `EX_TEMPFAIL` of sysexits.h."""
@@ -146,21 +146,10 @@ def obeyed() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not _follows_interruption(error):
+        if not any(isinstance(cause, Interrupted) for cause in causes(error)):
             raise
         message, status = _message, next((STATUS[number] for number in received()), STATUS[signal.SIGINT])
         raise StoppedError(message, status) from None
-
-
-def _follows_interruption(error: BaseException | None) -> bool:
-    """Say whether an error is `Interrupted`, or was raised while that was handled, as by a file that is closed half written."""
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        if isinstance(error, Interrupted):
-            return True
-        seen.append(error)
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _take(number: int, frame: FrameType | None) -> None:

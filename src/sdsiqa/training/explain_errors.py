@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
-from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError
+from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError, causes
 from sdsiqa.files import CANNOT_WRITE
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.runs.process import is_out_of_memory
@@ -132,17 +132,13 @@ def _from_checkpoint(error: Exception) -> CheckpointError | None:
 
 def _from_signal(error: BaseException) -> TrainingFaultError | None:
     """Find a killed loader process behind an error: PyTorch raises it wherever the signal arrives, and others wrap it."""
-    seen: list[BaseException] = []
-    inner: BaseException | None = error
-    while inner is not None and inner not in seen:
+    for inner in causes(error):
         text = " ".join(str(inner).split())
         if isinstance(inner, RuntimeError) and _KILLED_WORKER.search(text):
             return TrainingFaultError(
                 f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
                 "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
             )
-        seen.append(inner)
-        inner = inner.__cause__ or inner.__context__
     return None
 
 
