@@ -311,16 +311,15 @@ def _first_stage(file: Path, name: str, value: Any) -> FirstStageFiles:
 
 def _over(base: Path | None, layers: tuple[Layer, ...], place: str) -> tuple[Layer, ...]:
     """Lay a data file over the base; a run file stands alone."""
-    if not layers:
+    if not layers or not isinstance(layers[0], Path):
         return layers
-    kind = _option(layers[0])
-    content = read_yaml(layers[0]) if isinstance(layers[0], Path) else {}
-    if kind == "--model" or not isinstance(content, dict) or "benchmarks" in content:
-        found = "a model file" if kind == "--model" else "an experiment" if isinstance(content, dict) else "no file of settings"
-        raise ExperimentError(
-            f"{place}: {layers[0]} is {found}; expected a data file, such as configs/data/livec.yaml, or a run file"
-        )
-    if kind != "--data":
+    keys = _keys(layers[0])
+    if "benchmark" not in keys:
+        others = {"network": "a model file", "benchmarks": "an experiment"}
+        if found := next((told for key, told in others.items() if key in keys), None if keys else "no file of settings"):
+            raise ExperimentError(
+                f"{place}: {layers[0]} is {found}; expected a data file, such as configs/data/livec.yaml, or a run file"
+            )
         return layers
     if base is None:
         raise ExperimentError(f"{place} is a data file; add base, such as configs/base.yaml")
@@ -371,11 +370,16 @@ def _laid(layers: Iterable[Layer]) -> list[str]:
     return words
 
 
-def _option(layer: Layer) -> str:
+def _option(layer: Path) -> str:
     """Give the option that takes a file: a data file holds a benchmark, a model file a network, and any other whole sections."""
-    content = read_yaml(layer) if isinstance(layer, Path) else None
-    keys = content if isinstance(content, dict) else {}
+    keys = _keys(layer)
     return "--data" if "benchmark" in keys else "--model" if "network" in keys else "-c"
+
+
+def _keys(file: Path) -> frozenset[str]:
+    """Give the outermost keys of a file of settings; none where it is no such file."""
+    content = read_yaml(file)
+    return frozenset(map(str, content)) if isinstance(content, dict) else frozenset()
 
 
 def _word(value: Any) -> str:

@@ -56,14 +56,15 @@ def seeds_note(
     seen = {label: value for label, value in visible(against).items() if value == value and len(against[label][0].splits) > 1}
     if not freedom or not seen:
         return []
-    twice, ever = [], []
+    twice, ever, other = [], [], by_split(labels[base])
     for label, value in seen.items():
-        one, other = by_split(labels[label]), by_split(labels[base])
+        one = by_split(labels[label])
         common = against[label][0].splits
         apart = [evidence.mean(one[split], "srcc") - evidence.mean(other[split], "srcc") for split in common]
         now = float(np.mean([1 / len(one[split]) + 1 / len(other[split]) for split in common]))
-        twice.append(value * reach_with(float(np.var(apart, ddof=1)), variance, now, 2))
-        ever.append(value * reach_with(float(np.var(apart, ddof=1)), variance, now, np.inf))
+        scatter = float(np.var(apart, ddof=1))
+        twice.append(value * reach_with(scatter, variance, now, 2))
+        ever.append(value * reach_with(scatter, variance, now, np.inf))
     more = f"no number of seeds less than {_range(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
     return [
         f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation of {freedom} "

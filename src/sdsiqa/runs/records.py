@@ -53,9 +53,8 @@ def parse_yaml(text: str) -> Any:
     try:
         content = yaml.safe_load(text)
         _walk(content, frozenset())
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError("it nests too deep" if isinstance(error, RecursionError) else reason or type(error).__name__) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(_reason(error)) from error
     return content
 
 
@@ -75,6 +74,9 @@ def _read(file: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise TypeError(f"it holds {type(content).__name__}, not keys and values")
     except (ValueError, TypeError, OSError, RecursionError) as error:
-        reason = "it nests too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]
-        raise RunMismatchError(f"{file} cannot be read ({reason}); put it back, or remove the folder") from error
+        raise RunMismatchError(f"{file} cannot be read ({_reason(error)}); put it back, or remove the folder") from error
     return content
+
+
+def _reason(error: Exception) -> str:
+    return "it nests too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]

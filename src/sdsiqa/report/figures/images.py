@@ -27,9 +27,16 @@ class ImageFinder:
     def __init__(self, results: Sequence[Result]) -> None:
         self.roots: dict[str, Path] = {}
         shared = Path(os.environ.get("SDSIQA_DATA", "data"))
-        for name in sorted({result.benchmark for result in results}):
+        for name in sorted({result.benchmark for result in results} & {*BENCHMARKS}):
             said = [result.root for result in results if result.benchmark == name and result.root is not None]
-            found = next((root for place in [*dict.fromkeys(said), *_usual(name, shared)] if (root := _root(name, place))), None)
+            found = next(
+                (
+                    root
+                    for place in [*dict.fromkeys(said), *usual_places(BENCHMARKS[name], shared)]
+                    if (root := _root(name, place))
+                ),
+                None,
+            )
             if found is not None:
                 self.roots[name] = found
 
@@ -70,13 +77,9 @@ class ImageFinder:
         return None if pixels is None else shrunk(pixels, side)
 
 
-def _usual(name: str, home: Path) -> tuple[Path, ...]:
-    return usual_places(BENCHMARKS[name], home) if name in BENCHMARKS else ()
-
-
 def _root(name: str, place: Path) -> Path | None:
     """The authors' folder at a place; `None` if it is not there. Demo, which makes itself, is not made for a report."""
-    if name not in BENCHMARKS or not place.expanduser().is_dir():
+    if not place.expanduser().is_dir():
         return None
     kind = BENCHMARKS[name]
     try:
