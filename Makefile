@@ -167,13 +167,13 @@ methods: install  ## Say what every method is, into docs/methods.md; ARGS="--mea
 	$(BIN)/python -m tools.methods $(ARGS)
 
 # what others need to trust a number, without weights, logs and pictures of the benchmark
-keep: install  ## Copy what is small of finished runs, and put their tables into README and docs/results.md: RUNS="runs/livec-*" TO=results/livec
+keep: install  ## Copy what is small of finished runs, and put their tables where a document has marks for them: RUNS="runs/livec-*" TO=results/livec
 	@mkdir -p $(TO)
 	@for run in $(RUNS); do \
 	  grep -qs '"state": "finished"' "$$run/run.json" || { echo "left out: $$run is no finished run" >&2; continue; }; \
 	  tar -C "$$(dirname "$$run")" --exclude checkpoints --exclude wandb --exclude 'panel-*' \
 	  --exclude manifest.json --exclude course.jsonl --exclude '.*' -c "$$(basename "$$run")" | tar -C $(TO) -x || exit 1; done
-	$(BIN)/sdsiqa report $(TO) --readme README.md --readme docs/results.md
+	$(BIN)/sdsiqa report $(TO) $$(grep -lE '^<!-- (results|summary) $(notdir $(TO:/=)) -->' README.md docs/*.md | sed 's/^/--readme /')
 
 # a benchmark with a run file of its own, such as Demo, takes it; the others share one
 CONFIG = $(if $(wildcard configs/$1.yaml),-c configs/$1.yaml,-c configs/base.yaml --data configs/data/$1.yaml)

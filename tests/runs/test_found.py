@@ -117,16 +117,20 @@ def test_a_damaged_record_is_named(runs: Path, capsys: pytest.CaptureFixture[str
     assert f"{first} is no run of sdsiqa: its run.json cannot be read (JSONDecodeError)" in capsys.readouterr().err
 
 
-def test_keep_copies_finished_runs_alone(runs: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "documents"), [("kept", ""), ("livec", " --readme docs/results.md")])
+def test_keep_copies_finished_runs_alone_and_fills_the_documents_that_name_them(
+    runs: Path, tmp_path: Path, name: str, documents: str
+) -> None:
     (venv := tmp_path / "venv" / "bin").mkdir(parents=True)
-    (venv / "sdsiqa").write_text("#!/bin/sh\n")
+    (venv / "sdsiqa").write_text('#!/bin/sh\necho "$@"\n')
     (venv / "sdsiqa").chmod(0o755)
     (venv.parent / ".installed").touch()
-    words = ["make", "keep", f"RUNS={runs}/*", f"TO={tmp_path / 'kept'}", f"VENV={venv.parent}"]
+    words = ["make", "keep", f"RUNS={runs}/*", f"TO={tmp_path / name}", f"VENV={venv.parent}"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    kept = sorted(path.name[:20] for path in (tmp_path / "kept").iterdir())
+    kept = sorted(path.name[:20] for path in (tmp_path / name).iterdir())
     assert kept == ["demo-net-first-0-0-0", "live-sdsiqa-full-0-0", "live-sdsiqa-full-1-0"]
     assert done.stderr.count("is no finished run") == 5
+    assert done.stdout.splitlines()[-1] == f"report {tmp_path / name}{documents}"
 
 
 def test_a_script_is_told_which_runs_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
