@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,7 @@ def test_a_method_that_needs_references_leaves_a_row_blank(
     assert main(["grid", str(experiment), "--runs", str(experiment.parent / "runs")]) == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "livec-SSIM-full-0-0 cannot run: images are compared with their references here, and LIVE In the Wild has none" in said
+    assert said.index("cannot run") < said.index("2 cells: 1 new · 1 blocked")  # before hours have passed
     ((folders, (blank,)),) = written
     assert [folder.name[:19] for folder in folders] == ["livec-sdsiqa-full-0"]
     assert (blank.benchmark, blank.variant) == ("livec", ("SSIM", "full"))
@@ -259,6 +260,16 @@ def test_devices_and_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> 
         environments(3, 2, here)
     with pytest.raises(ExperimentError, match="--jobs is 0; expected 1 or more"):
         environments(0, 0, here)
+
+
+def test_what_cannot_run_is_said_at_the_start_and_each_reason_once(experiment: Path) -> None:
+    cells = [replace(cell, blocked="no such part") for cell in cells_of(experiment)]
+    console = Console(record=True, force_terminal=False, width=100)
+    with Board(cells, {cell.name: State.BLOCKED for cell in cells}, 1, console):
+        pass
+    first, *told = console.export_text().splitlines()
+    assert first == f"{cells[0].name} and 1 more cannot run: no such part"
+    assert told == ["2 cells: 2 blocked"] * 2
 
 
 def test_the_board_counts_and_guesses_what_is_left(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:

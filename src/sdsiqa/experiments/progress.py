@@ -38,7 +38,8 @@ class Board:
         self._live = Live(console=console, refresh_per_second=2, transient=True) if console.is_terminal else None
 
     def __enter__(self) -> Self:
-        """Start to show."""
+        """Start to show, what cannot run first: hours may pass until the end."""
+        self._tell_blocked()
         if self._live is not None:
             self._live.start()
         else:
@@ -56,9 +57,8 @@ class Board:
                     f"{cell.name} failed in {cell.failure['step']}: {cell.failure['said']}", style="red", markup=False
                 )
                 self.console.print(f"  log: {cell.log}", highlight=False, soft_wrap=True)
-            elif self.states[cell.name] is State.BLOCKED:
-                why = self._why.get(cell.name, cell.blocked)
-                self.console.print(f"{cell.name} cannot run: {why}", style="yellow", markup=False)
+        if self._since or self._why:  # else it has just been said
+            self._tell_blocked()
         self.console.print(self._counts(), highlight=False)
 
     def change(self, cell: Cell, state: State) -> None:
@@ -125,6 +125,16 @@ class Board:
         waiting = (State.NEW, State.INTERRUPTED, State.RUNNING)
         missing = sum(_length(cell) - self._epoch(cell) for cell in self.cells if self.states[cell.name] in waiting)
         return missing * (time.monotonic() - self._begun) / trained
+
+    def _tell_blocked(self) -> None:
+        """Say why cells cannot run, each reason once."""
+        named: dict[str, list[str]] = {}
+        for cell in self.cells:
+            if self.states[cell.name] is State.BLOCKED:
+                named.setdefault(self._why.get(cell.name, cell.blocked), []).append(cell.name)
+        for why, (first, *others) in named.items():
+            more = f" and {len(others)} more" if others else ""
+            self.console.print(f"{first}{more} cannot run: {why}", style="yellow", markup=False)
 
     def _counts(self) -> str:
         counts = collections.Counter(self.states.values())

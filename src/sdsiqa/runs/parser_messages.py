@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from difflib import get_close_matches
 
 _KEY = re.compile(r'Parser key "([^"]+)":?\s*(.*)')
@@ -18,12 +18,20 @@ _NOISE = (
     "Subtypes:",
     "Errors:",
     "Given value type:",
-    "Expected a path but",
     "Problem with given class_path",
+    "Subclass types expect one of:",
+    "a class path (str)",
+    "a dict with",
 )
 _STRAY = re.compile(r"^unrecognized arguments: ([^-\s]\S*)")
 _MISSING = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'")
 _EXPECTED = re.compile(r"^Expected an? (.*?)(?:\. Got value: (.*))?$")
+_NO_FILE = re.compile(r"^Expected a path but (.*) either not accessible or invalid")
+_NO_CLASS = re.compile(r"^Not a valid subclass of (\w+)(?:\. Got value: (.*))?$")
+_NO_MAPPING = re.compile(r"(?:^Unable|: Unable) to load config [\"'](.*)[\"']$")
+_CLASS_ALONE = re.compile(r"^\{'class_path': '([^']*)'\}$")
+_GROUP = re.compile(r"^Group '(\w+)' does not accept option 'init_args\.(\w+)'")
+_CLASS_PATH = "the path of a class, such as package.module.Class"
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -35,6 +43,7 @@ _TYPES = {
     "dict": "keys and values",
 }
 _NAMESPACE = re.compile(r"\.? Got value: Namespace\(.*")
+_ONE_OF = "one of "
 _LONGEST = 400
 
 
@@ -54,9 +63,21 @@ def one_line(message: str, nearest: Callable[[str], str | None], groups: Contain
     for line in (line.strip().removeprefix("- ") for line in lines):
         wanted = _EXPECTED.match(line)
         if line.startswith("Given value: "):
-            value = line.removeprefix("Given value: ") if value is None else value
+            value = _CLASS_ALONE.sub(r"\1", line.removeprefix("Given value: ")) if value is None else value
         elif line.startswith("Expected a dot import path string"):
-            expected.append("the path of a class, such as package.module.Class")
+            expected.append(_CLASS_PATH)
+        elif no_file := _NO_FILE.match(line):
+            value = value or no_file[1]
+        elif no_class := _NO_CLASS.match(line):
+            article = "an" if no_class[1][0] in "AEIOU" else "a"
+            expected.append(f"{article} {no_class[1]}, as class_path and init_args")
+            value = value or no_class[2]
+        elif no_mapping := _NO_MAPPING.search(line):
+            expected.append("keys and values")
+            value = value or no_mapping[1]
+        elif group := _GROUP.match(line):
+            whole = ".".join([_joined([*keys, group[1]], groups), group[2]])
+            return f"{whole}: {group[1]} has no init_args; write {group[2]} right below it"
         elif line.startswith(_NOISE):
             continue
         elif wanted:
@@ -71,10 +92,20 @@ def one_line(message: str, nearest: Callable[[str], str | None], groups: Contain
         else:
             said.append(line)
     if expected and not said:
-        kinds = sorted(dict.fromkeys(expected), key=_TYPES["NoneType"].__eq__)  # null last: versions list it first or last
-        return f"{key} is {value!r}; expected {' or '.join(kinds)}"
+        return f"{key} is {value!r}; expected {' or '.join(_kinds(expected))}"
     text = " ".join(" ".join(dict.fromkeys(said)).split()) or "is not valid"
     return f"{key}: {text}"[:_LONGEST] if key else text[:_LONGEST]
+
+
+def _kinds(expected: Sequence[str]) -> list[str]:
+    """Say each kind of value once: choices together, null last, and no class where a number will do."""
+    choices = dict.fromkeys(
+        choice for kind in expected if kind.startswith(_ONE_OF) for choice in kind[len(_ONE_OF) :].split(", ")
+    )
+    kinds = [_ONE_OF + ", ".join(choices)] if choices else []
+    others = dict.fromkeys(kind for kind in expected if not kind.startswith(_ONE_OF))
+    kinds += [kind for kind in others if kind != _CLASS_PATH or _TYPES["float"] not in others]
+    return sorted(kinds, key=_TYPES["NoneType"].__eq__)  # versions list it first or last
 
 
 def _place(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -95,6 +126,7 @@ def _place(lines: list[str]) -> tuple[list[str], list[str]]:
             if _depth(line) <= depth and depth > 0:
                 break
             below.append(line)
+        below = below or lines[index + 1 : index + 2]  # "Unable to load config" stands no deeper than its key
         lines = [f"{' ' * (depth + 1)}{found[2]}", *below] if found[2] else below
 
 
@@ -130,6 +162,6 @@ def _plain(kind: str) -> str:
     """Name a type for a person."""
     if kind.startswith("typing.Literal["):
         choices = kind.removeprefix("typing.Literal[").removesuffix("]").replace("'", "")
-        return f"one of {choices}" if "," in choices else choices
+        return _ONE_OF + choices if "," in choices else choices
     name = kind.removeprefix("<class '").removesuffix("'>").rpartition(".")[2]
     return _TYPES.get(name, name if kind.startswith("<class") else kind)

@@ -106,6 +106,7 @@ class QualityCLI(LightningCLI):
         """Parse all files as one; Lightning's own version warns whenever another Python function hands over the words."""
         verb, *words = sys.argv[1:] if args is None else args
         self.request = request(words)
+        StrictParser.words = words
         self.config = parser.parse_args([verb, *one_config(words)])
         config = self.config[verb]
         for section in _SECTIONS:

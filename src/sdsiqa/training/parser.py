@@ -3,10 +3,11 @@
 import functools
 import inspect
 import operator
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, NoReturn, get_args
+from typing import Any, ClassVar, NoReturn, get_args
 
 from lightning.pytorch.cli import LightningArgumentParser
 from omegaconf.errors import OmegaConfBaseException
@@ -18,11 +19,18 @@ from sdsiqa.models.objective import Objective
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.saliency import SaliencyProvider
 from sdsiqa.training.class_source import group_names
+from sdsiqa.training.setting_names import place_of
 from sdsiqa.training.task import QualityTask
+
+_KEY = re.compile(r"^(?:there is no ')?(\w+(?:\.\w+)+)")
+_REQUIRED = re.compile(r"^the following arguments are required: (.*)$")
 
 
 class StrictParser(LightningArgumentParser):
-    """Refuses unknown keys with the nearest known one."""
+    """Refuses unknown keys with the nearest known one, and wrong values with the file and line that set them."""
+
+    words: ClassVar[Sequence[str]] = ()
+    """Words after the verb, before their files came to one configuration."""
 
     def add_argument(self, *args: Any, **options: Any) -> Any:
         """Add an argument, as jsonargparse does, whose type is `int | float` where it is `float | int`.
@@ -67,8 +75,14 @@ class StrictParser(LightningArgumentParser):
         if not self.exit_on_error:  # the parser of a part; the one that holds it says what is wrong
             super().error(message, ex)
         names = sorted(self._names())
-        text = one_line(message, lambda name: next(iter(get_close_matches(name, names, n=1)), None), group_names())
         verb = self.prog.replace(" [options]", "").partition(" ")[2]
+        if missing := _REQUIRED.match(message):
+            verb, text = _not_set(missing[1].split(", "))
+        else:
+            text = one_line(message, lambda name: next(iter(get_close_matches(name, names, n=1)), None), group_names())
+            key = _KEY.match(text)
+            where = place_of(key[1], self.words) if key else ""
+            text = f"{where}: {text}" if where else text
         sys.stderr.write(f"{f'sdsiqa {verb}'.strip()}: {text}\n")
         raise SystemExit(2)
 
@@ -79,6 +93,14 @@ class StrictParser(LightningArgumentParser):
         actions = [action for parser in (self, *verbs.values()) for action in parser._actions]
         own = {action.dest.rsplit(".", 1)[-1] for action in actions}
         return own | set(inspect.signature(QualityTask).parameters) | {name for base in bases for name in _arguments(base)}
+
+
+def _not_set(keys: Sequence[str]) -> tuple[str, str]:
+    """Say which settings a command must have; give the verb, which the keys start with, and the sentence."""
+    verb = keys[0].partition(".")[0]
+    *others, last = [key.removeprefix(f"{verb}.") for key in keys]
+    named = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    return verb, f"{named} not set; give files that do, such as -c configs/base.yaml --data configs/data/livec.yaml"
 
 
 def _arguments(base: type[Any]) -> Iterator[str]:

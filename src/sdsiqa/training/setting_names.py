@@ -73,6 +73,23 @@ def settings_of(words: Sequence[str]) -> list[Setting]:
     return list(_read_words(words))
 
 
+def place_of(key: str, words: Sequence[str]) -> str:
+    """Say where a setting is set last.
+
+    Args:
+        key: Its parts, joined by dots, with or without `init_args`.
+        words: Words after the verb.
+
+    Returns:
+        File and line; empty where the command line sets it, or nothing does.
+
+    Raises:
+        SettingError: A file does not exist or is no YAML.
+    """
+    wanted = _whole(key.split("."))
+    return next((setting.where for setting in reversed(settings_of(words)) if setting.key == wanted), "")
+
+
 def check_names(settings: Sequence[Setting]) -> None:
     """Refuse keys and class paths that name nothing.
 
