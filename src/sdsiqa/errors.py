@@ -110,6 +110,20 @@ class MissingExtraError(SdsiqaError, ImportError):
     """An optional package is needed and not installed."""
 
 
+def in_short(error: object, longest: int = 160) -> str:
+    """Say in a part of a sentence what an error of another library says.
+
+    Args:
+        error: The error, or its text.
+        longest: Characters, beyond which words are left out.
+
+    Returns:
+        One line; the error's type where it says nothing.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else f"{text[:longest].rpartition(' ')[0] or text[:longest]} …"
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Go from an error to what it was raised from, or in the handling of, and so on.
 

@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from sdsiqa.errors import SdsiqaError, StorageError
+from sdsiqa.errors import SdsiqaError, StorageError, in_short
 from sdsiqa.files import CANNOT_WRITE, write_bytes
 from sdsiqa.runs.process import thread_pool
 from sdsiqa.runs.progress import track
@@ -73,7 +73,7 @@ class DecodedCache:
                 raise ValueError("it names places outside of its file")
         except (ValueError, TypeError, OSError) as error:
             raise SdsiqaError(
-                f"{index} is no index of decoded images ({str(error)[:100]}); remove it and {self.path.name}"
+                f"{index} is no index of decoded images ({in_short(error, 100)}); remove it and {self.path.name}"
             ) from error
         order = np.argsort(known)
         self._names, self._places = known[order], places[order]

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from sdsiqa.errors import ExperimentError
+from sdsiqa.errors import ExperimentError, in_short
 from sdsiqa.experiments.keys import check_keys
 from sdsiqa.files import read_file
 from sdsiqa.runs.records import parse_yaml
@@ -224,7 +224,7 @@ def read_yaml(file: Path) -> Any:
     try:
         return parse_yaml(read_file(file).decode("utf-8"))
     except (OSError, ValueError) as error:
-        raise ExperimentError(f"{file} is no YAML file: {' '.join(str(error).split())}") from error
+        raise ExperimentError(f"{file} is no YAML file: {in_short(error, 300)}") from error
 
 
 def benchmark_of_test(name: str, file: Path) -> dict[str, Any]:

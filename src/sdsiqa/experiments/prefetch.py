@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import SdsiqaError, in_short
 from sdsiqa.runs.arguments import Arguments, file_to_read
 from sdsiqa.saliency.base import SaliencyProvider
 
@@ -58,9 +58,7 @@ def _fetch(saliency: SaliencyProvider) -> None:
     except SdsiqaError:
         raise
     except Exception as error:  # hub clients raise many kinds
-        raise SdsiqaError(
-            f"{type(saliency).__name__}: its model could not be fetched ({str(error).splitlines()[0][:160]})"
-        ) from error
+        raise SdsiqaError(f"{type(saliency).__name__}: its model could not be fetched ({in_short(error, 240)})") from error
     print(f"{type(saliency).__name__}: in place")
 
 

@@ -19,7 +19,7 @@ from jsonargparse import ArgumentParser
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import check_references
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import SdsiqaError, in_short
 from sdsiqa.files import write_bytes
 from sdsiqa.runs.class_paths import benchmark_name, include_current_folder
 from sdsiqa.runs.environment import code_version
@@ -103,7 +103,7 @@ def resolve(jobs: Sequence[Sequence[str]], firsts: Sequence[int | None] = ()) ->
         except SdsiqaError as error:
             answers.append(Resolved(config, fingerprint(config) if config else "", error=str(error)))
         except Exception as error:  # the run itself would end in it; the others are planned all the same
-            answers.append(Resolved({}, error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"))
+            answers.append(Resolved({}, error=f"{type(error).__name__}: {in_short(error, 300)}"))
     return answers
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdsiqa.errors import CheckpointError, MissingExtraError, SdsiqaError
+from sdsiqa.errors import CheckpointError, MissingExtraError, SdsiqaError, in_short
 from sdsiqa.files import write_bytes
 from sdsiqa.inference.checkpoint_paths import checkpoint_in
 from sdsiqa.runs import signals
@@ -129,8 +129,7 @@ def _version() -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, SdsiqaError) else f"{type(error).__name__}: {text[:160]}"
+    return str(error) if isinstance(error, SdsiqaError) else f"{type(error).__name__}: {in_short(error)}"
 
 
 def _parser() -> Arguments:

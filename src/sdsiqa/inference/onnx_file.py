@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sdsiqa.errors import CheckpointError, ImageError, MissingExtraError
+from sdsiqa.errors import CheckpointError, ImageError, MissingExtraError, in_short
 from sdsiqa.files import read_file
 from sdsiqa.inference.checkpoint_paths import named_file
 from sdsiqa.models.base import QualityNetwork
@@ -134,4 +134,4 @@ def _session(content: bytes, name: str) -> "onnxruntime.InferenceSession":
 
 def _reason(error: Exception) -> str:
     """Give what onnxruntime says in a line, without its codes."""
-    return " ".join(str(error).split()).rpartition(" : ")[2][:160] or type(error).__name__
+    return in_short(str(error).rpartition(" : ")[2] or type(error).__name__)

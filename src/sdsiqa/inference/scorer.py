@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from textwrap import shorten
 from typing import cast
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from sdsiqa.data.cache import Planes
 from sdsiqa.data.crops import Fields, GridCrops, WholeImage
-from sdsiqa.errors import CheckpointError, ImageError, SettingError
+from sdsiqa.errors import CheckpointError, ImageError, SettingError, in_short
 from sdsiqa.images import resize_short_side
 from sdsiqa.inference.checkpoint import check_weights, read_checkpoint
 from sdsiqa.inference.checkpoint_paths import SHIPPED_SUFFIX, shipped_model
@@ -284,5 +283,5 @@ def _check_device(device: str | torch.device) -> None:
     try:
         torch.zeros(1, device=device).cpu()  # there and back: `meta` holds no values
     except (RuntimeError, AssertionError, ImportError, ValueError) as error:  # no such word, or no such device on this machine
-        reason = shorten(str(error).strip().partition("\n")[0], 100, placeholder=" …")
+        reason = in_short(error, 100)
         raise SettingError(f"device is {str(device)!r} ({reason}); expected cpu, or cuda where there is a GPU") from error

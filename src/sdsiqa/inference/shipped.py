@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from sdsiqa.errors import CheckpointError
+from sdsiqa.errors import CheckpointError, in_short
 from sdsiqa.inference.checkpoint_paths import SHIPPED_SUFFIX, named_file
 from sdsiqa.inference.recipe import Recipe
 
@@ -64,7 +64,7 @@ def read_shipped(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
             facts: dict[str, str] = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = in_short(error)
         raise CheckpointError(
             f"{path}: is no {SHIPPED_SUFFIX} file, or is cut ({reason}); copy it again from where it is good"
         ) from error

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sdsiqa.errors import ClassNotFoundError, SdsiqaError, SettingError
+from sdsiqa.errors import ClassNotFoundError, SdsiqaError, SettingError, in_short
 from sdsiqa.runs.fingerprint import short_paths
 from sdsiqa.runs.variables import read_empty_as_unset
 
@@ -124,7 +124,7 @@ def part_of_file(file: Path, part: str) -> dict[str, Any]:
             return part_of_file(file.parent / data, part)
         found: Any = OmegaConf.to_container(OmegaConf.create({"part": data.get(part)}), resolve=True)["part"]  # type: ignore[index, call-overload]
     except (YAMLError, OmegaConfBaseException, AttributeError, OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"{file}: cannot be read as a data file ({' '.join(str(error).split())[:160]})") from error
+        raise SettingError(f"{file}: cannot be read as a data file ({in_short(error)})") from error
     found = {"class_path": found} if isinstance(found, str) else found
     if not isinstance(found, dict) or "class_path" not in found:
         raise SettingError(f"{file} does not say which {part}; expected {part}: {{class_path: ..., init_args: ...}}")

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import SdsiqaError, in_short
 
 FAULT = 70
 """Exit status of a fault of sdsiqa itself: `EX_SOFTWARE` of sysexits.h."""
@@ -56,7 +56,7 @@ def tell(error: Exception, say: Callable[[str], object]) -> int:
         say(f"{str(error).partition(' from ')[2]} is a link that leads back to itself; remove it, or name another")
         return 1
     place = traceback.extract_tb(error.__traceback__)[-1]
-    reason = " ".join(str(error).split())[:300]
+    reason = str(error) and in_short(error, 300)
     say(
         f"an error that sdsiqa does not foresee, {type(error).__name__}{reason and f': {reason}'} "
         f"({Path(place.filename).name}, line {place.lineno}); {_kept(error)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from sdsiqa.errors import RunMismatchError
+from sdsiqa.errors import RunMismatchError, in_short
 from sdsiqa.files import read_file
 
 
@@ -79,4 +79,4 @@ def _read(file: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    return "it nests too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())[:160]
+    return "it nests too deep" if isinstance(error, RecursionError) else in_short(error)

@@ -6,6 +6,7 @@ from typing import Any
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 
+from sdsiqa.errors import in_short
 from sdsiqa.tracking.log_rows import LogRows
 
 
@@ -80,13 +81,4 @@ class RunLogger(WandbLogger):
             call()
         except Exception as error:
             self.alive = False
-            rank_zero_info(f"W&B takes nothing any more ({first_line(error)}); the run continues, its folder has everything")
-
-
-def first_line(error: BaseException) -> str:
-    """Give what an error says, in short.
-
-    Args:
-        error: The error.
-    """
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+            rank_zero_info(f"W&B takes nothing any more ({in_short(error)}); the run continues, its folder has everything")

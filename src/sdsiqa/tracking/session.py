@@ -15,11 +15,12 @@ import wandb
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_info
 
+from sdsiqa.errors import in_short
 from sdsiqa.runs.class_paths import benchmark_name, class_name
 from sdsiqa.runs.folder import RunSettings
 from sdsiqa.tracking import names
 from sdsiqa.tracking.log_rows import LogRows
-from sdsiqa.tracking.logger import RunLogger, first_line
+from sdsiqa.tracking.logger import RunLogger
 from sdsiqa.tracking.offline import rows_on_disk
 
 
@@ -80,13 +81,13 @@ def open_logger(
     try:
         experiment = wandb.init(mode=mode, settings=_settings(), **options)
     except Exception as error:  # of a dozen kinds: the server's, its service's, those of settings in the environment
-        rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline, `sdsiqa sync` uploads it later")
+        rank_zero_info(f"W&B cannot be reached ({in_short(error)}); this run is logged offline, `sdsiqa sync` uploads it later")
         wandb.teardown()  # the service has given the id to the run that failed
         mode, known = "offline", rows_on_disk(folder / "wandb")
         try:
             experiment = wandb.init(mode=mode, settings=_settings(), **options)
         except Exception as again:
-            rank_zero_info(f"W&B does not start ({first_line(again)}); the run goes on without it, its folder has everything")
+            rank_zero_info(f"W&B does not start ({in_short(again)}); the run goes on without it, its folder has everything")
             return None
     # WandbLogger does this only for runs it starts itself
     experiment.define_metric("trainer/global_step")
@@ -170,7 +171,7 @@ def close(exit_code: int = 0) -> None:
     try:
         wandb.finish(exit_code=exit_code)
     except Exception as error:
-        rank_zero_info(f"W&B did not end the run properly ({first_line(error)}); `wandb sync` uploads what is in its folder")
+        rank_zero_info(f"W&B did not end the run properly ({in_short(error)}); `wandb sync` uploads what is in its folder")
 
 
 def _settings() -> "wandb.Settings":
@@ -219,6 +220,6 @@ def _mode(wanted: str) -> Literal["online", "offline", "disabled"]:
         try:
             return "online" if wandb.login(prompt=False) else "offline"  # False: there is no login, and no prompt
         except Exception as error:
-            rank_zero_info(f"W&B cannot be reached ({first_line(error)}); this run is logged offline")
+            rank_zero_info(f"W&B cannot be reached ({in_short(error)}); this run is logged offline")
             return "offline"
     return mode  # type: ignore[return-value]

@@ -15,7 +15,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sdsiqa.errors import SettingError
+from sdsiqa.errors import SettingError, in_short
 from sdsiqa.runs.fingerprint import short_paths
 from sdsiqa.runs.found import MARKS
 from sdsiqa.runs.variables import read_empty_as_unset
@@ -220,7 +220,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         content: Any = deepcopy(_parsed(file.read_text(encoding="utf-8"), str(file.absolute())))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
-        why = "does not exist" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
+        why = "does not exist" if isinstance(error, FileNotFoundError) else in_short(error, 200)
         raise SettingError(f"{file}: {why}; give a YAML file, as in configs/") from error
     if not isinstance(content, dict):
         raise SettingError(f"{file}: holds no keys and values; expected keys such as trainer, data and model")

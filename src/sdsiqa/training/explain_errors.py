@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
-from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError, causes
+from sdsiqa.errors import CheckpointError, SdsiqaError, SettingError, StorageError, TrainingFaultError, causes, in_short
 from sdsiqa.files import CANNOT_WRITE
 from sdsiqa.runs.parser_messages import one_line
 from sdsiqa.runs.process import is_out_of_memory
@@ -64,7 +64,7 @@ def settings_checked(place: str | None = None) -> Iterator[None]:
     except SdsiqaError:
         raise
     except (ValueError, TypeError, MisconfigurationException, ModuleNotFoundError) as error:
-        text = " ".join(str(error).split())[:300]
+        text = in_short(error, 300)
         if text.startswith("Does not validate against"):  # what the class of an inner part says of its arguments
             raise SettingError(f"a part of the configuration: {one_line(str(error), lambda name: None)}") from error
         if place is not None:
@@ -101,7 +101,7 @@ def explain(error: BaseException) -> SdsiqaError | None:
         )
     if is_out_of_memory(error):
         return TrainingFaultError(
-            f"memory ran out ({text[:160] or 'MemoryError'}); lower data.batch_size or data.patches_per_image, train on more "
+            f"memory ran out ({in_short(error)}); lower data.batch_size or data.patches_per_image, train on more "
             "devices, or set trainer.precision to bf16-mixed. The last checkpoint is good"
         )
     if found := _INTERVAL.match(text):
@@ -111,8 +111,8 @@ def explain(error: BaseException) -> SdsiqaError | None:
         )
     if _several() and _GONE.search(text):
         return TrainingFaultError(
-            f"another process of this training is gone ({text[:120]}); its own last words say why, and there are none if it was "
-            "killed. The last checkpoint is good; the same command resumes from it"
+            f"another process of this training is gone ({in_short(text, 120)}); its own last words say why, and there are "
+            "none if it was killed. The last checkpoint is good; the same command resumes from it"
         )
     return None
 
@@ -124,7 +124,7 @@ def _from_checkpoint(error: Exception) -> CheckpointError | None:
         if isinstance(connector, _CheckpointConnector) and "restore" in frame.f_code.co_name:
             return CheckpointError(
                 f"{connector.trainer.ckpt_path}: its state cannot be resumed from ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:200]}); name a checkpoint that `sdsiqa fit` wrote with these settings, or "
+                f"{in_short(error, 200)}); name a checkpoint that `sdsiqa fit` wrote with these settings, or "
                 "remove the file to start again"
             )
     return None
@@ -136,8 +136,8 @@ def _from_signal(error: BaseException) -> TrainingFaultError | None:
         text = " ".join(str(inner).split())
         if isinstance(inner, RuntimeError) and _KILLED_WORKER.search(text):
             return TrainingFaultError(
-                f"a loader process was killed ({text[:160]}); the machine may be short of memory, or /dev/shm too small (docker: "
-                "--shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
+                f"a loader process was killed ({in_short(text)}); the machine may be short of memory, or /dev/shm too small "
+                "(docker: --shm-size 2g): lower data.num_workers. The last checkpoint is good; the same command resumes from it"
             )
     return None
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import nn
 
-from sdsiqa.errors import CheckpointError, SettingError
+from sdsiqa.errors import CheckpointError, SettingError, in_short
 from sdsiqa.files import user_path
 from sdsiqa.inference.checkpoint import read_checkpoint
 from sdsiqa.models.base import QualityNetwork
@@ -59,7 +59,7 @@ def load_first_stage(network: QualityNetwork, stage: FirstStage) -> None:
         try:
             part.load_state_dict(state)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = in_short(error, 300)
             raise CheckpointError(
                 f"{file}: its {name!r} is not the one of {type(network).__name__} ({reason}); give the networks of both stages "
                 "the same arguments"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sdsiqa.data.datamodule import QualityDataModule
 from sdsiqa.data.dataset import Sample
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import SdsiqaError, in_short
 from sdsiqa.inference.checkpoint import check_weights
 from sdsiqa.inference.recipe import Recipe
 from sdsiqa.losses import L1, QualityLoss
@@ -318,7 +318,7 @@ def _check_optimizer(optimizer: OptimizerCallable) -> None:
     try:
         built = optimizer(groups)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ValueError(f"optimizer: {' '.join(str(error).split())}") from error
+        raise ValueError(f"optimizer: {in_short(error, 300)}") from error
     rates = [float(group["lr"]) for group in built.param_groups if "lr" in group]
     if not rates or not all(math.isfinite(rate) and rate >= 0 for rate in rates):
         raise ValueError(f"optimizer: the learning rate is {rates[0] if rates else None}; expected a number, at least 0")

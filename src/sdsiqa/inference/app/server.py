@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sdsiqa.errors import SdsiqaError
+from sdsiqa.errors import SdsiqaError, in_short
 from sdsiqa.inference.app.pictures import LARGEST_FILE, MOST_PICTURES, MOST_PIXELS, SLIDERS, Pictures
 from sdsiqa.inference.scorer import Scorer
 from sdsiqa.runs.image_search import SUFFIXES
@@ -162,7 +162,7 @@ async def _answer(work: Callable[[], Response]) -> Response:
     except SdsiqaError as error:
         return _refusal(str(error), 422)
     except Exception as error:  # one picture must not end the page
-        reason = str(error).strip().partition("\n")[0][:300]
+        reason = in_short(error, 300)
         return _refusal(f"this could not be done: {type(error).__name__}: {reason}", 500)
 
 

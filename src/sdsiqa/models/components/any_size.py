@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sdsiqa.errors import in_short
+
 WIDTH = 97
 """Width of the picture that is tried: odd, and a multiple of nothing that networks are built for."""
 MORE = 35
@@ -37,7 +39,7 @@ def smallest_multiple(
         try:
             _check(levels(torch.zeros(1, channels, side // 2 * 2 + MORE, WIDTH), multiple), expected)
         except Exception as error:  # networks of timm raise whatever their layers do
-            reason = reason or " ".join(str(error).split())[:120] or type(error).__name__
+            reason = reason or in_short(error, 120)
         else:
             return multiple
     raise ValueError(reason)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from timm.models._features import FeatureDictNet
 from torch import Tensor, nn
 
-from sdsiqa.errors import CheckpointError, WeightsNotFoundError
+from sdsiqa.errors import CheckpointError, WeightsNotFoundError, in_short
 from sdsiqa.files import user_path
 from sdsiqa.models.components.any_size import smallest_multiple
 from sdsiqa.runs.ranges import check_counts
@@ -270,10 +270,10 @@ class Backbone(nn.Module):
             source = self._create(3, pretrained=True).state_dict()
         except Exception as error:  # timm and its hub client raise many kinds
             if path is not None:  # the names fit, the sizes do not
-                reason = " ".join(str(error).split())[:300]
+                reason = in_short(error, 300)
                 raise CheckpointError(f"{path}: is not a file of {self.name} ({reason}); set `weights` to one") from error
             raise WeightsNotFoundError(
-                f"weights of {self.name} could not be loaded from {self.weights!r} ({str(error).splitlines()[0][:160]}); without "
+                f"weights of {self.name} could not be loaded from {self.weights!r} ({in_short(error, 240)}); without "
                 "internet, set SDSIQA_WEIGHTS to a .safetensors file of this backbone"
             ) from error
         own = self.body.state_dict()
@@ -334,7 +334,7 @@ class Backbone(nn.Module):
         """Say that timm has no such backbone, or cannot take it apart."""
         plain = self.name.partition(".")[0]
         if timm.is_model(plain):
-            return f"backbone {self.name}: timm cannot give its levels ({' '.join(str(error).split())[:120]}); choose another"
+            return f"backbone {self.name}: timm cannot give its levels ({in_short(error, 120)}); choose another"
         near = get_close_matches(plain, timm.list_models(), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "; `timm.list_models()` lists those there are"
         return f"backbone is {self.name!r}, which timm does not know{hint}"
