@@ -237,6 +237,25 @@ def test_boxes_show_every_split() -> None:
     assert len(one.axes) == 1
 
 
+def test_long_names_take_their_room_and_leave_the_plot_its_own() -> None:
+    name = "sdsiqa (reconstruction, no_guidance_and_no_gate) ← koniq10k"
+    index = ["probe ← livec", name]
+    matrix = pd.DataFrame([[0.9], [np.nan]], index=index, columns=["live-test"])
+    bars = pd.DataFrame(
+        {"name": index, "difference": [0.1, -0.1], "low": [0.0, -0.2], "high": [0.2, 0.1], "is_significant": False}
+    )
+    boxes = pd.DataFrame({"method": index * 2, "srcc": [0.7, 0.8, 0.75, 0.85]})
+    title = "Ablations of sdsiqa (reconstruction): LIVE In the Wild, livec-test"
+    for figure in (
+        plots.heat_map(matrix, title=title),
+        plots.difference_bars(bars, title=title),
+        plots.box_over_splits(boxes, title=title),
+    ):
+        drawn_inside(figure)  # where the layout leaves no room, matplotlib warns
+        place = figure.axes[0].get_position()
+        assert place.width * figure.get_size_inches()[0] > 0.7
+
+
 def test_saved_files_are_whole_and_repeat(tmp_path: Path) -> None:
     files = []
     for name in ("a", "b"):

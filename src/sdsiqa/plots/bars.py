@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sdsiqa.plots.heading import room_for, wrapped
 from sdsiqa.plots.style import COLOURS, INK, new_figure, styled, write_aside
 
 SURE: Final = COLOURS[1]
@@ -26,12 +27,15 @@ def difference_bars(table: pd.DataFrame, *, title: str = "", label: str = "Δ SR
         label: Of the axis.
 
     Returns:
-        A figure, 5 inches wide. An interval that runs off the axis ends in an arrow, and its ends are written beside it.
+        A figure, 5 inches wide, or wider with long names. An interval that runs off the axis ends in an arrow; a report's table
+        has its ends.
     """
     rows = table[np.isfinite(table["difference"])].sort_values("difference", ascending=False, kind="stable")
-    figure = new_figure(5.0, 0.95 + 0.3 * max(2, len(rows)))
+    room = room_for(rows["name"])
+    width = max(5.0, 3.5 + room)
+    figure = new_figure(width, 0.95 + 0.3 * max(2, len(rows)))
     axes = figure.add_subplot()
-    axes.set_title(title)
+    axes.set_title(wrapped(title, width - room))
     if not len(rows):
         write_aside(axes, "no differences")
         return figure

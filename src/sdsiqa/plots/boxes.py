@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from sdsiqa.plots.heading import room_for
 from sdsiqa.plots.style import COLOURS, INK, new_figure, styled
 
 NAMES: Final = {"srcc": "SRCC", "krcc": "KRCC", "plcc": "PLCC", "plcc_fit": "PLCC after fit", "rmse": "RMSE (quality 0 to 1)"}
@@ -27,7 +28,7 @@ def box_over_splits(table: pd.DataFrame, *, measure: str = "srcc", title: str = 
     """
     table = table.assign(benchmark="") if "benchmark" not in table else table
     benchmarks, methods = (list(dict.fromkeys(table[name])) for name in ("benchmark", "method"))
-    figure = new_figure(1.6 + 2.6 * max(1, len(benchmarks)), 1.0 + 0.32 * max(2, len(methods)))
+    figure = new_figure(max(1.6, room_for(methods)) + 2.6 * max(1, len(benchmarks)), 1.0 + 0.32 * max(2, len(methods)))
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     plots = figure.subplots(1, max(1, len(benchmarks)), sharey=True, squeeze=False)[0]

@@ -1,12 +1,16 @@
-"""The title of a figure of one run."""
+"""The title of a figure, and the room that words take."""
 
 import textwrap
+from collections.abc import Iterable
 from typing import Final
 
 PARTS: Final = {"test": "test part", "val": "validation part", "all": "all images"}
 
 LETTERS: Final = 13.5
 """Letters of a title to an inch."""
+
+SMALL: Final = 17.5
+"""Letters of a name beside an axis to an inch."""
 
 
 def heading(method: str, benchmark: str, part: str, split: int | str, seed: int | str) -> str:
@@ -31,3 +35,12 @@ def wrapped(title: str, inches: float) -> str:
         inches: Width of the figure.
     """
     return "\n".join(textwrap.fill(line, max(20, int(LETTERS * inches))) for line in title.split("\n"))
+
+
+def room_for(names: Iterable[object]) -> float:
+    """Say how many inches names beside an axis take.
+
+    Args:
+        names: The names, one below the other.
+    """
+    return 0.1 + max((len(str(name)) for name in names), default=0) / SMALL

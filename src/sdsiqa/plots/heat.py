@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from sdsiqa.plots.heading import room_for, wrapped
 from sdsiqa.plots.style import FAINT, INK, new_figure, styled
 
 
@@ -22,10 +23,14 @@ def heat_map(
         outlined: Cells with a frame, by row and column: a method's own test part.
 
     Returns:
-        A figure whose size follows the number of cells.
+        A figure whose size follows the number of cells and the length of names.
     """
     rows, columns = table.shape
-    figure = new_figure(2.2 + 0.85 * columns, 1.3 + 0.36 * rows)
+    width = max(1.4, room_for(table.index)) + 0.85 * columns + 0.8
+    heading = wrapped(title, width)
+    figure = new_figure(width, 1.2 + 0.36 * rows + 0.15 * heading.count("\n"))
+    if heading:
+        figure.suptitle(heading, x=0.01, ha="left", fontsize=9)
     axes = figure.add_subplot()
     values = table.to_numpy(np.float64)
     known = values[np.isfinite(values)]
@@ -49,7 +54,6 @@ def heat_map(
     )
     axes.set_yticks(range(rows), list(table.index))
     axes.tick_params(length=0)
-    axes.set_title(title)
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.set_facecolor("#F4F4F4")
