@@ -73,6 +73,15 @@ def test_the_default_is_short_and_full_is_everything(runs: Path, capsys: pytest.
     assert "Δ to qualitymap" in capsys.readouterr().out
 
 
+def test_what_comparisons_came_to_is_said_with_what_the_design_can_see(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", str(runs), "--out", str(runs.parent / "out")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    heading = said.index("Ablations of qualitymap: LIVE, live-test What this design can see: a true difference of ")
+    assert heading < said.index("Found, by SRCC: no_guidance_of_any_kind (") < said.index("page ")
+    written = " ".join((runs.parent / "out" / "report.md").read_text().replace("\\", "").split())
+    assert said[said.index("Found, by SRCC") : said.index(" page ")].strip() in written
+
+
 def test_it_ends_with_where_page_and_figures_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "runs", "livec", root=draw_images("livec", tmp_path / "livec"))
     out = tmp_path / "out"

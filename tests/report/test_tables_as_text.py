@@ -70,6 +70,14 @@ def test_what_is_to_be_read_first_stands_above_the_numbers() -> None:
         assert found.start() < text.index("method")
 
 
+def test_what_was_found_stands_between_the_numbers_and_the_notes() -> None:
+    told = dataclasses.replace(table(), found=["Found <this>."])
+    for text in (markdown(told), html_table(told), latex(told)):
+        said = re.search(r"Found (&lt;this>|&lt;this&gt;|\$<\$this\$>\$)\.", text)
+        assert said is not None
+        assert text.index("NaN [a]") < said.start() < text.index("a note")
+
+
 def test_html_renders_as_the_table_it_was() -> None:
     page = Cells()
     page.feed(html_table(table()).split("</table>")[0])

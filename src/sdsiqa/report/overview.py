@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 from rich.console import Console
@@ -51,18 +52,30 @@ def overview(results: Sequence[Result], evidence: Evidence) -> tuple[dict[str, l
     return tables, notes + why_no_interval(drawn)
 
 
-def show(results: Sequence[Result], evidence: Evidence, places: Mapping[str, Sequence[str]], file: TextIO | None = None) -> None:
-    """Print the table, its notes, and where all else is.
+def show(
+    results: Sequence[Result],
+    evidence: Evidence,
+    places: Mapping[str, Sequence[str]],
+    file: TextIO | None = None,
+    said: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """Print the table, its notes, what comparisons came to, and where all else is.
 
     Args:
         results: Of any methods.
         evidence: Their measures.
         places: What there is, by a word for it: lines.
         file: Where to print; None takes standard output.
+        said: Sentences on comparisons, by the title of their table.
     """
     console = console_of(file)
     tables, notes = overview(results, evidence)
     print_tables(console, COLUMNS, tables, notes)
+    for heading, sentences in said.items():
+        console.print(Text(heading, "bold"))
+        for sentence in sentences:
+            console.print(Text(sentence))
+        console.print()
     width = max(map(len, places), default=0) + 2
     for word, lines in places.items():
         for place, line in enumerate(lines):  # a path is never broken: it is to be copied

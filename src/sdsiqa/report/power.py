@@ -26,17 +26,27 @@ def visible(against: Mapping[str, tuple[Difference, float]]) -> dict[str, float]
     }
 
 
+def reach(values: Sequence[float]) -> str:
+    """Write the smallest and the largest of some differences that a design can see; empty where it can see none.
+
+    Args:
+        values: The differences; NaN where nothing can be said.
+    """
+    known = [value for value in values if value == value]
+    return " to ".join(dict.fromkeys([number(min(known)), number(max(known))])) if known else ""
+
+
 def power_note(against: Mapping[str, tuple[Difference, float]]) -> list[str]:
     """Say before the results which differences the design can see; nothing where no interval says how they scatter.
 
     Args:
         against: What `verdicts` found.
     """
-    known = [value for value in visible(against).values() if value == value]
+    known = reach(list(visible(against).values()))
     if not known:
         return []
     return [
-        f"What this design can see: a true difference of {_range(known)} SRCC is found in {POWER:.0%} of repetitions, by how far "
+        f"What this design can see: a true difference of {known} SRCC is found in {POWER:.0%} of repetitions, by how far "
         "the differences scatter here; a smaller one may be there and not be found."
     ]
 
@@ -65,11 +75,11 @@ def seeds_note(
         scatter = float(np.var(apart, ddof=1))
         twice.append(value * reach_with(scatter, variance, now, 2))
         ever.append(value * reach_with(scatter, variance, now, np.inf))
-    more = f"no number of seeds less than {_range(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
+    more = f"no number of seeds less than {reach(ever)}" if min(ever) > 0 else "what more would find, so few seeds cannot say"
     return [
         f"Training a split again with another seed moves SRCC by {number(variance**0.5)} (standard deviation of {freedom} "
         f"degree{'' if freedom == 1 else 's'} of freedom, 95 % {span(*_ends(variance, freedom))}). If that holds for every "
-        f"variant, two seeds a split would find {_range(twice)}, and {more}."
+        f"variant, two seeds a split would find {reach(twice)}, and {more}."
     ]
 
 
@@ -114,7 +124,3 @@ def _ends(variance: float, freedom: int) -> tuple[float, float]:
 
     low, high = (float(np.sqrt(variance * freedom / chdtri(freedom, share))) for share in (0.025, 0.975))
     return low, high
-
-
-def _range(values: Sequence[float]) -> str:
-    return " to ".join(dict.fromkeys([number(min(values)), number(max(values))]))

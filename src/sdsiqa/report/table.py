@@ -62,6 +62,7 @@ class Table:
         texts: How many columns from the left are text, aligned left.
         last_texts: How many from the right.
         lead: Sentences above it, to be read before the numbers.
+        found: Sentences right below it: what it says.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     texts: int = 1
     last_texts: int = 0
     lead: Sequence[str] = ()
+    found: Sequence[str] = ()
 
     def is_text(self, column: int) -> bool:
         """Say whether a column is text.
@@ -108,7 +110,9 @@ def markdown(table: Table, heading: str = "### {}") -> str:
     notes = [f"- {plain(note)}" for note in table.notes]
     head = line([plain(name) for name in table.head])
     lead = [piece for sentence in table.lead for piece in (plain(sentence), "")]
-    return "\n".join([heading.format(plain(table.title)), "", *lead, head, line(rules), *rows, *(["", *notes] if notes else [])])
+    found = [piece for sentence in table.found for piece in ("", plain(sentence))]
+    below = [*found, *(["", *notes] if notes else [])]
+    return "\n".join([heading.format(plain(table.title)), "", *lead, head, line(rules), *rows, *below])
 
 
 def latex(table: Table) -> str:
@@ -133,7 +137,7 @@ def _latex_piece(table: Table, rows: range, place: int, pieces: int) -> str:
 
     columns = "".join("l" if table.is_text(column) else "r" for column in range(len(table.head)))
     part = f" ({place + 1} of {pieces})" if pieces > 1 else ""
-    notes = table.notes if place == pieces - 1 else ()
+    notes = [*table.found, *table.notes] if place == pieces - 1 else ()
     return "\n".join(
         [
             r"\begin{table}[htbp]",
@@ -171,12 +175,12 @@ def html_table(table: Table) -> str:
 
     items = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
     notes = f'<ul class="notes">{items}</ul>' if items else ""
-    lead = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in table.lead)
+    lead, found = ("".join(f"<p>{html.escape(sentence)}</p>" for sentence in some) for some in (table.lead, table.found))
     body = "".join(row(cells, "td", number) for number, cells in enumerate(table.cells))
     return (
         f'<section class="made" id="{html.escape(table.name)}"><h3>{html.escape(table.title)}</h3>{lead}<div class="wide"><table>'
         f"<thead>{row(table.head, 'th')}</thead><tbody>{body}</tbody></table></div>"
-        f"{notes}</section>"
+        f"{found}{notes}</section>"
     )
 
 

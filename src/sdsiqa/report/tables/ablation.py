@@ -5,6 +5,7 @@ import pandas as pd
 from sdsiqa.metrics.significance import Comparison
 from sdsiqa.report.comparisons import corrected, verdicts
 from sdsiqa.report.context import ReportContext
+from sdsiqa.report.finding import finding
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.power import power_note, seeds_note, visible
 from sdsiqa.report.result import FULL, Result, by_group, by_label, stem, title
@@ -78,7 +79,8 @@ def _table(group: str, method: str, labels: dict[str, list[Result]], evidence: E
     name = f"ablation-{stem(group)}-{method}"
     heading = f"Ablations of {base}: {title(first.benchmark)}, {group}"
     lead = [*power_note(against), *seeds_note(labels, base, against, evidence)]
-    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2, lead=lead)
+    said = finding({labels[label][0].ablation: difference for label, difference in against.items()}, FULL)
+    return Table(name, heading, heads, cells, notes, frame=pd.DataFrame(rows), texts=2, lead=lead, found=said)
 
 
 def verdict_of(difference: Difference, p: float) -> str:

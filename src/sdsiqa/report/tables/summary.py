@@ -9,6 +9,7 @@ from sdsiqa.benchmarks import BENCHMARKS
 from sdsiqa.benchmarks.base import Benchmark
 from sdsiqa.report.comparisons import comparable, corrected, find_baseline, is_ranked, mark, verdicts
 from sdsiqa.report.context import ReportContext
+from sdsiqa.report.finding import finding
 from sdsiqa.report.footnotes import Marks
 from sdsiqa.report.power import power_note
 from sdsiqa.report.result import Blank, Result, by_group, by_label, label_of, stem, title
@@ -89,7 +90,7 @@ def _table(
     notes += about_dashes(*(spread.low for both in spreads.values() for spread in both.values()), *verdicts_low)
     strong = _best(spreads, everywhere, labels, 2, 5 if base is None else 6)
     return Table(f"benchmark-{stem(group)}", f"{title(first.benchmark)}, {group}", heads, cells, notes,
-                 strong, pd.DataFrame(rows), texts=2, lead=power_note(against))  # fmt: skip
+                 strong, pd.DataFrame(rows), texts=2, lead=power_note(against), found=finding(against, base or ""))  # fmt: skip
 
 
 def _flat(name: str, spread: Spread) -> dict[str, object]:
