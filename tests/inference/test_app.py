@@ -181,7 +181,7 @@ def test_a_picture_that_is_gone_and_a_fault_are_sentences(ask: Ask, tmp_path: Pa
 
     monkeypatch.setattr(Scorer, "score_planes", fail)
     write_image(tmp_path / "a.png", scene(0, 64, 64))
-    assert add(ask, tmp_path / "a.png") == (500, {"error": "this could not be done: RuntimeError: the device is gone"})
+    assert add(ask, tmp_path / "a.png") == (500, {"error": "this could not be done: RuntimeError: the device is gone and more"})
 
 
 def test_other_sites_and_other_names_of_this_machine_are_refused(ask: Ask, served: tuple[Scorer, Pictures, int]) -> None:

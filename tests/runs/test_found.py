@@ -125,7 +125,7 @@ def test_keep_copies_finished_runs_alone_and_fills_the_documents_that_name_them(
     (venv / "sdsiqa").write_text('#!/bin/sh\necho "$@"\n')
     (venv / "sdsiqa").chmod(0o755)
     (venv.parent / ".installed").touch()
-    words = ["make", "keep", f"RUNS={runs}/*", f"TO={tmp_path / name}", f"VENV={venv.parent}"]
+    words = ["make", "--no-print-directory", "keep", f"RUNS={runs}/*", f"TO={tmp_path / name}", f"VENV={venv.parent}"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     kept = sorted(path.name[:20] for path in (tmp_path / name).iterdir())
     assert kept == ["demo-net-first-0-0-0", "live-sdsiqa-full-0-0", "live-sdsiqa-full-1-0"]
