@@ -134,4 +134,4 @@ def _session(content: bytes, name: str) -> "onnxruntime.InferenceSession":
 
 def _reason(error: Exception) -> str:
     """Give what onnxruntime says in a line, without its codes."""
-    return in_short(str(error).rpartition(" : ")[2] or type(error).__name__)
+    return in_short(" ".join(str(error).split()).rpartition(" : ")[2] or type(error).__name__)

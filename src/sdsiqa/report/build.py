@@ -60,39 +60,32 @@ def write(
         tick = progress.say
         tick("reading score tables")
         results = read_results(runs, remarks)
-        return write_results(results, Evidence(tick=tick), out, baseline, published, with_images, blanks)
+        evidence = Evidence(tick=tick)
+        return write_results(results, evidence, tables_of(results, evidence, baseline, published, blanks), out, with_images)
 
 
 def write_results(
     results: Sequence[Result],
     evidence: Evidence,
+    tables: Sequence[Table],
     out: Path,
-    baseline: str | None = None,
-    published: Path | None = None,
     with_images: bool = True,
-    blanks: Sequence[Blank] = (),
 ) -> list[Path]:
-    """Write the report of results into a folder, as `write` does, which has the arguments.
+    """Write the report of results into a folder.
 
     Args:
         results: As `read_results` gives them.
         evidence: Their measures.
-        out: As for `write`, and so are the rest.
-        baseline: Name of a method.
-        published: CSV file.
-        with_images: Whether images of the benchmarks may be in it.
-        blanks: Methods without a score.
+        tables: As `tables_of` gives them.
+        out: As for `write`.
+        with_images: As for `write`.
 
     Returns:
         Every file that was written.
-
-    Raises:
-        RunMismatchError: There is no such baseline.
     """
     from sdsiqa.plots import save  # half a second of imports that `--help` does without
     from sdsiqa.report.page.build import page
 
-    tables = tables_of(results, evidence, baseline, published, blanks)
     files, shown = [], []
     for table in tables:
         files.append(out / "tables" / f"{table.name}.csv")

@@ -41,9 +41,9 @@ def main(args: list[str] | None = None) -> int:
         results = read_results(options.runs, dict(options.remark))
         evidence, places, text, said = Evidence(tick=tick), places_of_runs(results), "", {}
         if options.out is not None:
-            files = write_results(results, evidence, options.out, options.baseline, options.published, not options.no_images)
+            tables = tables_of(results, evidence, options.baseline, options.published)
+            files = write_results(results, evidence, tables, options.out, not options.no_images)
             places = places_of(options.out, files)
-            tables = tables_of(results, evidence, options.baseline, options.published)  # what they say has been computed
             said = {table.title: [*table.lead, *table.found] for table in tables if table.found}
         for file in options.readme:
             insert(file, options.runs[0].name, results, evidence)
